@@ -1,0 +1,3 @@
+"""BioBlobs: protein classification that shows which parts of the structure decided it."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,468 @@
+"""Every parameter of the project: the schema of params.yaml, and of every command line.
+
+One class a group; the class docstrings are what ``--help`` shows. Reading a field of a group is
+recorded while :func:`recorded_reads` is active: that is how a test holds dvc.yaml to the keys which
+each stage really reads. Torch is not imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NoReturn, get_type_hints
+
+import docstring_parser
+from jsonargparse import ArgumentParser, Namespace
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.ranges import (
+    EdgeTypes,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    UnitFloat,
+)
+
+DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
+Split = Literal["random", "sequence", "structure"]
+
+_reads: set[str] | None = None
+
+
+@contextmanager
+def recorded_reads() -> Iterator[set[str]]:
+    """Collect the full keys (``model.max_clusters``) that are read inside the block."""
+    global _reads
+    before, _reads = _reads, set()
+    try:
+        yield _reads
+    finally:
+        _reads = before
+
+
+def note_read(key: str) -> None:
+    """Record a key that is read past the group classes (a linked argument of the Lightning CLI)."""
+    if _reads is not None:
+        _reads.add(key)
+
+
+class Group:
+    """A group of keys; ``path`` is its place in params.yaml."""
+
+    path: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        global _reads
+        before, _reads = _reads, None  # checking a value is no use of it
+        try:
+            self.check()
+        finally:
+            _reads = before
+
+    def check(self) -> None:
+        """Refuse values that no single type can exclude.
+
+        Raises:
+            BioBlobsError: naming the key, what it may be, and what it is.
+        """
+
+    def __getattribute__(self, name: str) -> object:
+        value = object.__getattribute__(self, name)
+        if _reads is not None and name in type(self).__dataclass_fields__:  # type: ignore[attr-defined]
+            if not isinstance(value, Group):
+                _reads.add(f"{type(self).path}.{name}")
+        return value
+
+
+@dataclass
+class DataConfig(Group):
+    """Which proteins, labelled how and split how.
+
+    Args:
+        source: where the proteins come from: the embedded sample, or ProteinShake's data sets.
+        dataset_name: the task.
+        scop_level: level of the SCOP hierarchy that is predicted (scop only).
+        split: which published split column assigns train, val and test.
+        split_similarity_threshold: highest similarity between train and test (not for random).
+        data_dir: folder that holds sample/ and ProteinShake's files.
+        min_class_size: leave out classes with fewer chains; null: 5, and 50 for geneontology.
+        subset: keep about this many chains, stratified by split and class; null: all.
+        max_length: leave out longer chains (residues); null: none.
+        edge_types: knn_K, edges from the K nearest C-alphas; eps_R, from all within R angstrom.
+    """
+
+    path: ClassVar[str] = "data"
+    source: Literal["sample", "proteinshake"] = "sample"
+    dataset_name: DatasetName = "scop"
+    scop_level: Literal["class", "fold", "superfamily", "family"] = "class"
+    split: Split = "structure"
+    split_similarity_threshold: UnitFloat = 0.7
+    data_dir: str = "./data"
+    min_class_size: PositiveInt | None = None
+    subset: PositiveInt | None = None
+    max_length: PositiveInt | None = None
+    edge_types: EdgeTypes = "knn_30"
+
+
+@dataclass
+class ModelConfig(Group):
+    """The architecture.
+
+    Args:
+        node_in_dim: residue features (scalars, vectors); only [6, 3] is what the graph has.
+        node_h_dim: width of the residue representation; 4 divides the first.
+        edge_in_dim: edge features; the scalars (even) are half radial basis, half sequence offset.
+        edge_h_dim: width of the edge representation.
+        num_layers: GVP layers.
+        drop_rate: dropout of the encoder and the classifier.
+        norm_first: normalise before each branch of a layer (else after its sum, as published).
+        seq_in: give the encoder the residue identity.
+        max_clusters: most blobs a protein.
+        cluster_size_max: most residues a blob.
+        termination_threshold: a protein stops once this share of its residues is covered.
+        k_hop: radius of a blob, in edges from its seed.
+        cluster_size_prior: blob size that the cardinality loss pulls the expected size toward.
+        tau_init: temperature of seed choice and membership at the first epoch.
+        tau_min: lowest temperature.
+        tau_decay: tau = max(tau_min, tau_init * tau_decay ** epoch), epochs counted over both stages.
+        pooling: how residues make the readout's query.
+        head: what the classifier sees: pooled residues and blobs, or blobs only.
+        blob_input: what the readout sees of a blob in stage 1: its code's vector, or the raw embedding.
+        codebook_size: number of codes.
+        codebook_beta: weight of the commitment loss.
+        codebook_decay: decay of the moving averages that codes follow.
+        codebook_eps: Laplace smoothing of the code counts.
+        codebook_distance: l2 or cos.
+        codebook_revive_below: a code used less than this share of the even usage is restarted.
+        psc_temp: temperature of the soft assignment of blobs to codes.
+    """
+
+    path: ClassVar[str] = "model"
+    node_in_dim: tuple[NonNegativeInt, NonNegativeInt] = (6, 3)
+    node_h_dim: tuple[PositiveInt, PositiveInt] = (100, 16)
+    edge_in_dim: tuple[PositiveInt, NonNegativeInt] = (32, 1)
+    edge_h_dim: tuple[PositiveInt, PositiveInt] = (32, 1)
+    num_layers: PositiveInt = 3
+    drop_rate: UnitFloat = 0.1
+    norm_first: bool = True
+    seq_in: bool = True
+    max_clusters: PositiveInt = 10
+    cluster_size_max: PositiveInt = 15
+    termination_threshold: UnitFloat = 0.95
+    k_hop: PositiveInt = 2
+    cluster_size_prior: PositiveFloat = 10.0
+    tau_init: PositiveFloat = 1.0
+    tau_min: PositiveFloat = 0.1
+    tau_decay: UnitFloat = 0.95
+    pooling: Literal["sum", "mean", "max"] = "mean"
+    head: Literal["full", "blobs"] = "full"
+    blob_input: Literal["quantised", "raw"] = "quantised"
+    codebook_size: PositiveInt = 512
+    codebook_beta: NonNegativeFloat = 0.25
+    codebook_decay: UnitFloat = 0.99
+    codebook_eps: PositiveFloat = 1e-5
+    codebook_distance: Literal["l2", "cos"] = "l2"
+    codebook_revive_below: UnitFloat = 0.05
+    psc_temp: PositiveFloat = 0.1
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        refuse = _Refuse(self.path)
+        if tuple(self.node_in_dim) != (6, 3):
+            refuse("node_in_dim", self.node_in_dim, "[6, 3], the features of the residue graph")
+        if self.edge_in_dim[0] % 2 or self.edge_in_dim[1] != 1:
+            refuse("edge_in_dim", self.edge_in_dim, "[e, 1] with e even")
+        if self.node_h_dim[0] % 4:
+            refuse("node_h_dim", self.node_h_dim, "a first number that 4 attention heads divide")
+        if self.drop_rate == 1:
+            refuse("drop_rate", self.drop_rate, "below 1")
+
+
+@dataclass
+class TrainConfig(Group):
+    """How both stages train.
+
+    Args:
+        seed: of every random choice: subset, weights, batches, Gumbel noise, k-means, bootstrap.
+        batch_size: most proteins a batch.
+        max_residues: most residues a batch; a longer protein makes a batch of its own.
+        weight_decay: of AdamW.
+        warmup_epochs: epochs of linear warm-up before the cosine schedule.
+        label_smoothing: of the cross-entropy (single-label tasks).
+        gradient_clip_val: largest gradient norm; 0 switches clipping off.
+        accelerator: cpu, gpu, mps or auto.
+        devices: number of devices.
+        precision: of Lightning's Trainer.
+        num_workers: processes that make batches beside the training step.
+        num_threads: threads of torch; 0 leaves torch's choice. Results may differ between counts.
+        use_wandb: log to Weights & Biases (WANDB_MODE=offline needs no account).
+        wandb_project: project of the W&B runs.
+    """
+
+    path: ClassVar[str] = "train"
+    seed: NonNegativeInt = 0
+    batch_size: PositiveInt = 64
+    max_residues: PositiveInt = 6000
+    weight_decay: NonNegativeFloat = 0.01
+    warmup_epochs: NonNegativeFloat = 1.0
+    label_smoothing: UnitFloat = 0.1
+    gradient_clip_val: NonNegativeFloat = 1.0
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    devices: PositiveInt = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    num_workers: NonNegativeInt = 0
+    num_threads: NonNegativeInt = 0
+    use_wandb: bool = False
+    wandb_project: str = "bioblobs"
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        if self.label_smoothing == 1:
+            _Refuse(self.path)("label_smoothing", self.label_smoothing, "below 1")
+
+
+@dataclass
+class Stage0Config(Group):
+    """Baseline: encoder, partitioner and readout, without the codebook.
+
+    Args:
+        epochs: passes over the training proteins.
+        lr: peak learning rate.
+        bypass_codebook: stage 0 has no codebook; only true is possible.
+        lambda_card: weight of the cardinality loss.
+    """
+
+    path: ClassVar[str] = "multistage.stage0"
+    epochs: PositiveInt = 20
+    lr: PositiveFloat = 1e-4
+    bypass_codebook: bool = True
+    lambda_card: NonNegativeFloat = 0.01
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        if not self.bypass_codebook:
+            _Refuse(self.path)(
+                "bypass_codebook", False, "true: stage 0 has no codebook yet; it is trained in stage 1"
+            )
+
+
+@dataclass
+class LossRampConfig(Group):
+    """Linear rise of the VQ loss weights at the start of stage 1.
+
+    Args:
+        enabled: off: full weights from the first epoch.
+        ramp_epochs: epochs until the weights are full.
+    """
+
+    path: ClassVar[str] = "multistage.stage1.loss_ramp"
+    enabled: bool = True
+    ramp_epochs: PositiveInt = 5
+
+
+@dataclass
+class Stage1Config(Group):
+    """Joint fine-tuning with the codebook, from the best checkpoint of stage 0.
+
+    Args:
+        epochs: passes over the training proteins.
+        lr: peak learning rate.
+        kmeans_init: fill the codebook with k-means centres; off: with blobs drawn at random.
+        kmeans_batches: most training batches whose blobs k-means sees.
+        freeze_epochs: epochs at the end in which the codebook no longer moves.
+        lambda_vq: weight of the commitment loss.
+        lambda_psc: weight of the coverage (presence) loss.
+        lambda_card: weight of the cardinality loss.
+        lambda_ent: weight of the usage entropy loss.
+        loss_ramp: ramp of lambda_vq, lambda_psc and lambda_ent.
+    """
+
+    path: ClassVar[str] = "multistage.stage1"
+    epochs: PositiveInt = 20
+    lr: PositiveFloat = 5e-5
+    kmeans_init: bool = True
+    kmeans_batches: PositiveInt = 50
+    freeze_epochs: NonNegativeInt = 0
+    lambda_vq: NonNegativeFloat = 1.0
+    lambda_psc: NonNegativeFloat = 0.01
+    lambda_card: NonNegativeFloat = 0.01
+    lambda_ent: NonNegativeFloat = 0.0
+    loss_ramp: LossRampConfig = field(default_factory=LossRampConfig)
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        if self.freeze_epochs >= self.epochs:
+            _Refuse(self.path)(
+                "freeze_epochs", self.freeze_epochs, f"below multistage.stage1.epochs ({self.epochs})"
+            )
+
+
+@dataclass
+class MultistageConfig(Group):
+    """The two training stages.
+
+    Args:
+        stage0: baseline training.
+        stage1: joint fine-tuning.
+    """
+
+    path: ClassVar[str] = "multistage"
+    stage0: Stage0Config = field(default_factory=Stage0Config)
+    stage1: Stage1Config = field(default_factory=Stage1Config)
+
+
+@dataclass
+class EvaluationConfig(Group):
+    """Test metrics.
+
+    Args:
+        bootstrap: resamples of the test proteins behind each 95 % interval.
+    """
+
+    path: ClassVar[str] = "evaluation"
+    bootstrap: PositiveInt = 1000
+
+
+@dataclass
+class InterpretabilityConfig(Group):
+    """What is said of blobs and codes.
+
+    Args:
+        deletion_repeats: random residue sets that the removal of the top blob is compared with.
+        significance: corrected p-value below which a class counts as enriched in a code.
+    """
+
+    path: ClassVar[str] = "interpretability"
+    deletion_repeats: PositiveInt = 5
+    significance: UnitFloat = 0.05
+
+
+@dataclass
+class Paths:
+    """Where things lie; not hyperparameters, so not in params.yaml. The defaults are DVC's outputs.
+
+    Args:
+        prepared: the packed store.
+        output: checkpoints and reports.
+        metrics: small JSON files for ``dvc metrics``.
+        plots: small tables and pictures for ``dvc plots``.
+    """
+
+    prepared: str = "data/prepared"
+    output: str = "outputs"
+    metrics: str = "metrics"
+    plots: str = "plots"
+
+    def stage(self, stage: int) -> Path:
+        """Folder of a training stage's checkpoints."""
+        return Path(self.output) / f"stage_{stage}"
+
+    def final_checkpoint(self, stage: int) -> Path:
+        """The best checkpoint of a stage by validation score."""
+        return self.stage(stage) / f"stage_{stage}_final.ckpt"
+
+    @property
+    def codebook(self) -> Path:
+        """Stage 0's model with its codebook filled."""
+        return Path(self.output) / "codebook" / "codebook_init.ckpt"
+
+
+@dataclass
+class Config:
+    """All groups of params.yaml."""
+
+    path: ClassVar[str] = ""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    multistage: MultistageConfig = field(default_factory=MultistageConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    interpretability: InterpretabilityConfig = field(default_factory=InterpretabilityConfig)
+
+
+class OneLineErrors:
+    """Mixin of argument parsers: one line that names the key, instead of the whole usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print and exit with status 2, as parsers do."""
+        print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+class Parser(OneLineErrors, ArgumentParser):
+    """Command line and params.yaml of a stage that does not train."""
+
+
+def subgroups(group: type) -> dict[str, type[Group]]:
+    """Fields of a config class that are groups themselves."""
+    made = {item.name: item.default_factory for item in fields(group)}
+    return {name: kind for name, kind in made.items() if isinstance(kind, type) and issubclass(kind, Group)}
+
+
+def leaf_keys(group: type = Config) -> list[str]:
+    """Full name of every key of params.yaml."""
+    inner = subgroups(group)
+    own = [f"{group.path}.{f.name}" for f in fields(group) if f.name not in inner]  # type: ignore[attr-defined]
+    return own + [key for kind in inner.values() for key in leaf_keys(kind)]
+
+
+def add_group(parser: ArgumentParser, group: type[Group]) -> None:
+    """Declare every key of a group, one argument each, so that links and errors know its full name."""
+    types = get_type_hints(group)
+    texts = {p.arg_name: p.description for p in docstring_parser.parse(group.__doc__ or "").params}
+    inner = subgroups(group)
+    for item in fields(group):
+        if item.name in inner:
+            add_group(parser, inner[item.name])
+        else:
+            parser.add_argument(
+                f"--{group.path}.{item.name}", type=types[item.name], default=item.default, help=texts[item.name]
+            )
+
+
+def make_group(group: type[Any], values: Namespace) -> Any:
+    """A config object from parsed values."""
+    inner = subgroups(group)
+    made = {
+        item.name: make_group(inner[item.name], values[item.name]) if item.name in inner else values[item.name]
+        for item in fields(group)
+    }
+    return group(**made)
+
+
+def plain(value: Any) -> Any:
+    """Parsed values as YAML, JSON and ``weights_only`` checkpoints have them, without range types."""
+    if isinstance(value, Namespace):
+        return {key: plain(item) for key, item in vars(value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def parse(description: str, args: Sequence[str] | None = None) -> tuple[Config, Paths]:
+    """Read ``--config params.yaml`` and overrides ``--group.key value``; refuse what is unknown."""
+    parser = Parser(description=description)
+    parser.add_argument("--config", action="config", help="params.yaml, or another file of its form")
+    for group in subgroups(Config).values():
+        add_group(parser, group)
+    parser.add_class_arguments(Paths, "paths")
+    values = parser.parse_args(args)
+    return make_group(Config, values), Paths(**values.paths)
+
+
+class _Refuse:
+    """Raise the error that names a key, what it may be, and what it was."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+
+    def __call__(self, name: str, got: object, expected: str) -> NoReturn:
+        raise BioBlobsError(f"{self.group}.{name}: expected {expected}; got {got}")

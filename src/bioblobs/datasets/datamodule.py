@@ -1,0 +1,75 @@
+"""Lightning's view of a prepared store."""
+
+from __future__ import annotations
+
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from bioblobs.config import DataConfig
+from bioblobs.datasets.batching import BatchDataset, plan_batches
+from bioblobs.datasets.prepare import identity
+from bioblobs.datasets.store import Store
+from bioblobs.graphs.residue_graph import ProteinBatch
+
+
+class ProteinDataModule(LightningDataModule):
+    """Batches of a store that was prepared with the same ``data`` keys.
+
+    Training batches are planned anew each epoch from (seed, epoch) alone, so that a resumed run sees
+    what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``).
+
+    Args:
+        prepared: folder of the store.
+        batch_size: most proteins a batch.
+        max_residues: most residues a batch.
+        num_workers: processes that make batches.
+        seed: of the order of training proteins.
+    """
+
+    def __init__(
+        self,
+        prepared: str = "data/prepared",
+        batch_size: int = 64,
+        max_residues: int = 6000,
+        num_workers: int = 0,
+        seed: int = 0,
+        **data: object,
+    ) -> None:
+        super().__init__()
+        config = DataConfig(**data)
+        self.store = Store(prepared)
+        self.store.require(identity(config, seed))
+        self.batch_size, self.max_residues = batch_size, max_residues
+        self.num_workers, self.seed = num_workers, seed
+        self.num_classes = len(self.store.classes)
+        self.multilabel = self.store.multilabel
+
+    def train_dataloader(self) -> DataLoader[ProteinBatch]:
+        """This epoch's training batches; under several processes, this process's share of them."""
+        epoch, rank, world = 0, 0, 1
+        if self.trainer is not None:
+            epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
+            world = self.trainer.world_size
+        seed = self.seed * 100_003 + epoch
+        plan = plan_batches(
+            self.store.rows("train"), self.store.lengths, self.batch_size, self.max_residues, seed
+        )
+        plan += plan[: -len(plan) % world]  # every process makes the same number of steps
+        return self._loader(BatchDataset(self.store, plan[rank::world]))
+
+    def val_dataloader(self) -> DataLoader[ProteinBatch]:
+        """Validation batches, the same in every process and epoch."""
+        return self._split("val")
+
+    def test_dataloader(self) -> DataLoader[ProteinBatch]:
+        """Test batches."""
+        return self._split("test")
+
+    def _split(self, split: str) -> DataLoader[ProteinBatch]:
+        rows, lengths = self.store.rows(split), self.store.lengths
+        return self._loader(
+            BatchDataset(self.store, plan_batches(rows, lengths, self.batch_size, self.max_residues, None))
+        )
+
+    def _loader(self, dataset: BatchDataset) -> DataLoader[ProteinBatch]:
+        return DataLoader(dataset, batch_size=None, num_workers=self.num_workers)

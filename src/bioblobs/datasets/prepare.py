@@ -1,0 +1,148 @@
+"""Source -> packed store and data report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from bioblobs.config import DataConfig, plain
+from bioblobs.datasets.selection import encode_labels, select, training_classes
+from bioblobs.datasets.source import open_source
+from bioblobs.datasets.store import SPLITS, StoreWriter
+from bioblobs.datasets.tasks import split_column, task_of
+from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.record import ProteinError, usable
+
+
+@dataclasses.dataclass
+class DataReport:
+    """What was prepared.
+
+    Attributes:
+        summary: counts for metrics/data.json.
+        classes: one row a (split, class): class, name, split, proteins.
+        lengths: one row a protein: split, length.
+        dropped: one row a reason: reason, proteins.
+        skipped: one row a protein that could not be used: id, reason.
+    """
+
+    summary: dict[str, Any]
+    classes: pd.DataFrame
+    lengths: pd.DataFrame
+    dropped: pd.DataFrame
+    skipped: pd.DataFrame
+
+    def length_histogram(self, width: int = 50) -> pd.DataFrame:
+        """Proteins per split and bin of ``width`` residues: split, length (the bin's start), proteins."""
+        bins = self.lengths["length"] // width * width
+        counts = self.lengths.assign(length=bins).value_counts(["split", "length"], sort=False)
+        return counts.rename("proteins").reset_index()
+
+
+def identity(data: DataConfig, seed: int) -> dict[str, Any]:
+    """Everything that shapes a store (where the files lie does not)."""
+    shaping = {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data) if f.name != "data_dir"}
+    return {**shaping, "seed": plain(seed)}
+
+
+def prepare_store(data: DataConfig, seed: int, path: Path) -> DataReport:
+    """Read the source that ``data`` names, write the store at ``path``, and report.
+
+    Raises:
+        BioBlobsError: the source is missing or damaged, or nothing is left to train on.
+    """
+    task, source = task_of(data), open_source(data)
+    selection = select(source.table(), task, data, seed)
+    dropped, skipped = dict(selection.dropped), []
+    incomplete = 0
+    kept: list[int] = []
+    with StoreWriter(path, data.edge_types) as writer:
+        rows = selection.table["row"].tolist()
+        proteins = tqdm(source.proteins(rows), "prepare", len(rows), unit="protein", mininterval=1)
+        for place, protein in enumerate(proteins):
+            try:
+                if isinstance(protein, ProteinError):
+                    raise protein
+                complete, missing = usable(protein)
+            except ProteinError as error:
+                skipped.append((selection.table["id"][place], str(error)))
+                continue
+            incomplete += missing
+            writer.add(complete)
+            kept.append(place)
+        if skipped:
+            dropped["not usable"] = len(skipped)
+        table = selection.table.iloc[kept].reset_index(drop=True)
+        table["length"] = writer.lengths
+        classes = training_classes(table)
+        if len(classes) < 2 and not task.multilabel:
+            raise BioBlobsError(f"data: only {len(classes)} class is left among training proteins")
+        labels = encode_labels(table, classes, task)
+        names = source.class_names()
+        split = np.array([SPLITS.index(name) for name in table["split"]], np.uint8)
+        listed = table.assign(labels=table["labels"].map("|".join))[["id", "length", "split", "labels"]]
+        meta = {
+            "task": task.name,
+            "multilabel": task.multilabel,
+            "classes": classes,
+            "class_names": [names.get(label, label) for label in classes],
+            "split_column": split_column(data),
+            "parameters": identity(data, seed),
+        }
+        writer.finish(labels, split, listed, meta)
+    return _report(table, classes, meta, dropped, incomplete, skipped)
+
+
+def _report(
+    table: pd.DataFrame,
+    classes: list[str],
+    meta: dict[str, Any],
+    dropped: dict[str, int],
+    incomplete: int,
+    skipped: list[tuple[str, str]],
+) -> DataReport:
+    names = dict(zip(classes, meta["class_names"], strict=True))
+    per_split = {name: table[table["split"] == name] for name in SPLITS}
+    counts = {
+        name: Counter(label for labels in rows["labels"] for label in labels)
+        for name, rows in per_split.items()
+    }
+    known = set(classes)
+    summary = {
+        "task": meta["task"],
+        "split": meta["split_column"],
+        "classes": len(classes),
+        "residues": int(table["length"].sum()),
+        "residues_without_backbone": incomplete,
+        **{
+            name: {
+                "proteins": len(rows),
+                "of_classes_unseen_in_training": sum(
+                    not known.issuperset(labels) for labels in rows["labels"]
+                ),
+                "median_length": float(rows["length"].median()) if len(rows) else None,
+            }
+            for name, rows in per_split.items()
+        },
+        "dropped": dropped,
+    }
+    long = [
+        (label, names.get(label, f"{label} (unseen in training)"), name, count)
+        for name in SPLITS
+        for label, count in counts[name].most_common()
+    ]
+    return DataReport(
+        summary,
+        pd.DataFrame(long, columns=["class", "name", "split", "proteins"]),
+        table[["split", "length"]],
+        pd.DataFrame(list(dropped.items()), columns=["reason", "proteins"]),
+        pd.DataFrame(skipped, columns=["id", "reason"]),
+    )
+
+

@@ -1,0 +1,180 @@
+"""ProteinShake's four data sets, through its own tasks (Kucera et al., NeurIPS 2023).
+
+Labels and splits come from the residue-level file, backbone atoms from the atom-level one. A root that
+already holds both is used as it is; otherwise ProteinShake downloads them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fastavro import reader as avro_reader
+
+from bioblobs.config import DataConfig
+from bioblobs.datasets.source import check_split_column
+from bioblobs.datasets.tasks import EC_NAMES, SCOP_LEVELS, split_column
+from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.alphabet import encode
+from bioblobs.proteins.record import ATOMS, Protein, ProteinError
+
+DATASET_CLASSES = {
+    "enzymecommission": "EnzymeCommissionDataset",
+    "geneontology": "GeneOntologyDataset",
+    "proteinfamily": "ProteinFamilyDataset",
+    "scop": "SCOPDataset",
+}
+
+
+class ProteinShakeSource:
+    """Reads ``<data_dir>/raw/<dataset_name>/<Dataset>.{residue,atom}.avro``."""
+
+    def __init__(self, data: DataConfig) -> None:
+        self.data = data
+        self.root = Path(data.data_dir) / "raw" / data.dataset_name
+        self.dataset = DATASET_CLASSES[data.dataset_name]
+        for resolution in ("residue", "atom"):
+            self._fetch(resolution)
+        first = next(iter(self._records("residue")), None)
+        if first is None:
+            raise BioBlobsError(f"{self._file('residue')}: no protein in the file")
+        # ProteinShake falls back to an unseeded random split where the column is missing.
+        check_split_column(split_column(data), list(first["protein"]), data)
+
+    def table(self) -> pd.DataFrame:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        task = self._task()
+        split = np.full(task.size, "none", object)
+        split[task.train_index], split[task.val_index], split[task.test_index] = "train", "val", "test"
+        records = [protein["protein"] for protein in task.proteins]
+        return pd.DataFrame(
+            {
+                "id": [record["ID"] for record in records],
+                "length": [len(record["sequence"]) for record in records],
+                "labels": [self._labels(record) for record in records],
+                "split": split,
+            }
+        )
+
+    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        wanted = set(rows)
+        for row, record in enumerate(self._records("atom")):
+            if row in wanted:
+                try:
+                    yield protein_from_atoms(record["protein"]["ID"], record["atom"])
+                except ProteinError as error:
+                    yield error
+
+    def class_names(self) -> dict[str, str]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        return EC_NAMES if self.data.dataset_name == "enzymecommission" else {}
+
+    def _labels(self, record: dict[str, Any]) -> tuple[str, ...]:
+        name = self.data.dataset_name
+        if name == "enzymecommission":
+            return (record["EC"].split(".")[0],)
+        if name == "geneontology":
+            return tuple(sorted(set(record["molecular_function"])))
+        if name == "proteinfamily":
+            return (record["Pfam"][0],)  # as ProteinFamilyTask's target
+        return (record[f"SCOP-{SCOP_LEVELS[self.data.scop_level].upper()}"],)
+
+    def _task(self) -> Any:
+        from proteinshake import tasks
+
+        keys = {
+            "root": str(self.root),
+            "split": self.data.split,
+            "split_similarity_threshold": f"{self.data.split_similarity_threshold:g}",
+            "verbosity": 0,
+        }
+        if self.data.dataset_name == "enzymecommission":
+            return tasks.EnzymeClassTask(**keys)
+        if self.data.dataset_name == "geneontology":
+            return tasks.GeneOntologyTask(**keys)
+        if self.data.dataset_name == "proteinfamily":
+            return tasks.ProteinFamilyTask(**keys)
+        level = SCOP_LEVELS[self.data.scop_level].upper()
+        return tasks.StructuralClassTask(scop_level=f"SCOP-{level}", **keys)
+
+    def _file(self, resolution: str) -> Path:
+        return self.root / f"{self.dataset}.{resolution}.avro"
+
+    def _fetch(self, resolution: str) -> None:
+        """Download through ProteinShake what is not there yet."""
+        if self._file(resolution).is_file():
+            return
+        import requests
+        from proteinshake import datasets
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with warnings.catch_warnings():
+                # "Could not find precomputed file" would start hours of processing raw entries.
+                warnings.simplefilter("error", UserWarning)
+                getattr(datasets, self.dataset)(root=str(self.root)).download_precomputed(resolution)
+        except (requests.RequestException, OSError, UserWarning) as error:
+            for partial in self.root.glob(f"{self.dataset}.{resolution}.avro*"):
+                partial.unlink()
+            raise BioBlobsError(
+                f"{self._file(resolution)}: not there, and it could not be downloaded "
+                f"({type(error).__name__}); put the file there or check the network"
+            ) from error
+
+    def _records(self, resolution: str) -> Iterator[dict[str, Any]]:
+        path = self._file(resolution)
+        count = 0
+        try:
+            with path.open("rb") as file:
+                records = avro_reader(file)
+                expected = int(records.metadata["number_of_proteins"])
+                for record in records:
+                    count += 1
+                    yield record  # type: ignore[misc]
+        except (ValueError, EOFError, KeyError, TypeError, IndexError) as error:
+            raise BioBlobsError(f"{path}: damaged after {count} proteins; fetch it again") from error
+        if count != expected:
+            raise BioBlobsError(f"{path}: holds {count} of {expected} proteins; fetch it again")
+
+
+def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:
+    """Backbone of ProteinShake's atom lists, residues told apart where numbers repeat.
+
+    A residue begins where chain, number or type change, or where an N follows a C or O: ProteinShake
+    drops insertion codes, so that residues 52 and 52A share a number. Of alternate locations the first
+    atom of a name is kept.
+
+    Raises:
+        ProteinError: there is no backbone atom.
+    """
+    kind = np.array(atoms["atom_type"], dtype="U4")
+    backbone = np.flatnonzero(np.isin(kind, ATOMS))
+    if not len(backbone):
+        raise ProteinError("no backbone atoms")
+    kind = kind[backbone]
+    number = np.array(atoms["residue_number"], np.int32)[backbone]
+    types = encode("".join(atoms["residue_type"][i] or "X" for i in backbone))
+    chains = np.array(atoms.get("chain_id") or ["A"] * len(atoms["atom_type"]), "S4")[backbone]
+    place = np.argmax(kind[:, None] == np.array(ATOMS), axis=1)  # (M,)
+    new = (number[1:] != number[:-1]) | (types[1:] != types[:-1]) | (chains[1:] != chains[:-1])
+    restart = (place[1:] == 0) & (place[:-1] >= 2)
+    residue = np.concatenate([[0], (new | restart).cumsum()])
+    length = int(residue[-1]) + 1
+    first = np.full((length, len(ATOMS)), -1)
+    first[residue[::-1], place[::-1]] = np.arange(len(backbone))[::-1]  # the first of each name stays
+    xyz = np.stack([np.array(atoms[axis], np.float32)[backbone] for axis in "xyz"], -1)
+    coordinates = np.where((first >= 0)[..., None], xyz[first], np.float32(np.nan))
+    start = np.unique(residue, return_index=True)[1]
+    return Protein(
+        id=name,
+        residue_types=types[start],
+        residue_numbers=number[start],
+        insertion_codes=np.full(length, b"", "S1"),
+        chain_ids=chains[start],
+        coordinates=coordinates,
+    )

@@ -1,0 +1,44 @@
+"""What a source of proteins offers; every source becomes the same store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import pandas as pd
+
+from bioblobs.config import DataConfig
+from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.record import Protein, ProteinError
+
+
+class Source(Protocol):
+    """Proteins with labels and a split."""
+
+    def table(self) -> pd.DataFrame:
+        """One row a protein, in the source's order: id, length, labels (tuple of str), split."""
+
+    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
+        """The proteins of ascending rows of the table; an error in place of one that cannot be read."""
+
+    def class_names(self) -> dict[str, str]:
+        """Readable name of class identifiers, where known."""
+
+
+def open_source(data: DataConfig) -> Source:
+    """The source that ``data.source`` names."""
+    if data.source == "sample":
+        from bioblobs.datasets.sample import SampleSource
+
+        return SampleSource(data)
+    from bioblobs.datasets.shake import ProteinShakeSource
+
+    return ProteinShakeSource(data)
+
+
+def check_split_column(column: str, available: Sequence[str], data: DataConfig) -> None:
+    """Refuse a split that the data do not bring (ProteinShake would make an unseeded random one)."""
+    if column not in available:
+        key = "data.split" if data.split == "random" else "data.split_similarity_threshold"
+        splits = ", ".join(sorted(name for name in available if "split" in name)) or "none"
+        raise BioBlobsError(f"{key}: the data have no column {column}; they have {splits}")

@@ -1,0 +1,52 @@
+"""Run a model over store rows, in evaluation mode, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from bioblobs.datasets.batching import Rows, collate, plan_batches
+from bioblobs.datasets.store import Store
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.bioblobs import BioBlobs, Prediction
+
+BATCH_SIZE, MAX_RESIDUES = 64, 6000
+"""Of evaluation batches; a protein's prediction does not depend on them."""
+
+
+@torch.inference_mode()
+def predictions(
+    model: BioBlobs, store: Store, rows: Rows, title: str = "predict"
+) -> Iterator[tuple[ProteinBatch, Prediction]]:
+    """Each batch of ``rows``, in order, with its prediction."""
+    model.eval()
+    plan = plan_batches(rows, store.lengths, BATCH_SIZE, MAX_RESIDUES, None)
+    for part in tqdm(plan, title, unit="batch", mininterval=1):
+        batch = collate(store, part)
+        yield batch, model(batch)
+
+
+def probabilities(logits: Tensor, multilabel: bool) -> NDArray[np.float64]:
+    """(B, C) sigmoid where a protein may have several classes, softmax otherwise."""
+    logits = logits.double()
+    return (logits.sigmoid() if multilabel else logits.softmax(-1)).numpy()
+
+
+def class_probabilities(
+    model: BioBlobs,
+    store: Store,
+    rows: Rows,
+    title: str = "predict",
+    forward: Callable[[BioBlobs, ProteinBatch], Tensor] | None = None,
+) -> NDArray[np.float64]:
+    """(P, C) class probabilities of ``rows``; ``forward`` may replace the model's logits."""
+    parts = []
+    for batch, prediction in predictions(model, store, rows, title):
+        logits = prediction.logits if forward is None else forward(model, batch)
+        parts.append(probabilities(logits, store.multilabel))
+    return np.concatenate(parts)

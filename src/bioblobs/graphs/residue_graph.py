@@ -1,0 +1,177 @@
+"""A batch of proteins as one flat residue graph, its features computed from coordinates.
+
+Shapes: B proteins, N residues in the batch (flat, no padding), k neighbours a residue. Coordinates are
+in angstrom, angles in radians. Atoms are ordered N, CA, C, O. Vectors are (3, ..., v): see
+:mod:`bioblobs.models.gvp`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+N_ATOM, CA_ATOM, C_ATOM = 0, 1, 2
+NODE_DIMS = (6, 3)
+"""(scalars, vectors) of a residue: cos and sin of phi, psi, omega; forward, backward, side chain."""
+EDGE_VECTORS = 1
+PEPTIDE_BOND_MAX = 2.0
+"""Longest C-N distance still taken as a peptide bond (ideal 1.33 angstrom; beyond it: a chain break)."""
+RBF_MAX = 20.0
+"""Upper end of the distances that the radial basis resolves, angstrom."""
+
+
+@dataclass
+class ProteinBatch:
+    """What a data loader yields: stored arrays of B proteins laid end to end.
+
+    Attributes:
+        coordinates: (N, 4, 3) N, CA, C, O in angstrom; O may be NaN.
+        residue_types: (N,) index into the residue alphabet.
+        positions: (N,) place of the residue in its chain, counting from 0.
+        neighbours: (N, k) row in this batch of each neighbour, nearest first; the row itself on padding.
+        edge_valid: (N, k) False on padding; None where no protein of the batch has any.
+        batch: (N,) protein of each residue.
+        edge_index: (2, E) symmetrised edges without repeats, for the partitioner.
+        labels: (B,) class index, or (B, C) 0/1 for multi-label tasks.
+        proteins: (B,) row of each protein in the store.
+        num_proteins: B.
+    """
+
+    coordinates: Tensor
+    residue_types: Tensor
+    positions: Tensor
+    neighbours: Tensor
+    edge_valid: Tensor | None
+    batch: Tensor
+    edge_index: Tensor
+    labels: Tensor
+    proteins: Tensor
+    num_proteins: int
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ProteinBatch:
+        """The batch with every tensor on ``device`` (Lightning calls this)."""
+        moved = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)
+
+
+@dataclass
+class ResidueGraph:
+    """Features of a batch; edges of residue i are row i of the (N, k) arrays, so sorted by target.
+
+    Attributes:
+        node_s, node_v: (N, 6) and (3, N, 3).
+        edge_s, edge_v: (N, k, e) and (3, N, k, 1).
+        neighbours: (N, k) source row of each edge.
+        edge_weights: (N, k) 1/degree on real edges, 0 on padding; None where every edge is real.
+    """
+
+    node_s: Tensor
+    node_v: Tensor
+    edge_s: Tensor
+    edge_v: Tensor
+    neighbours: Tensor
+    edge_weights: Tensor | None
+
+
+def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
+    """Features of a whole batch at once (algorithm, section 1).
+
+    Args:
+        edge_scalars: width e of the edge scalars, even: half radial basis, half sequence offset.
+    """
+    coordinates = batch.coordinates
+    ca = coordinates[:, CA_ATOM]  # (N, 3)
+    bonded = bonded_to_next(coordinates, batch.batch)
+    source = batch.neighbours.reshape(-1)
+    shape = batch.neighbours.shape
+    delta = ca.index_select(0, source).view(*shape, 3) - ca[:, None]  # (N, k, 3): from i to j
+    distance = delta.norm(dim=-1)
+    offset = batch.positions.index_select(0, source).view(shape) - batch.positions[:, None]
+    half = edge_scalars // 2
+    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half)], -1)
+    edge_v = (delta / distance.clamp_min(1e-6)[..., None]).movedim(-1, 0)[..., None]
+    weights = None
+    if batch.edge_valid is not None:
+        valid = batch.edge_valid.to(ca.dtype)
+        weights = valid / valid.sum(-1, keepdim=True).clamp_min(1)
+    return ResidueGraph(
+        node_s=dihedral_features(coordinates, bonded),
+        node_v=orientation_features(coordinates, bonded),
+        edge_s=edge_s,
+        edge_v=edge_v.contiguous(),
+        neighbours=batch.neighbours,
+        edge_weights=weights,
+    )
+
+
+def bonded_to_next(coordinates: Tensor, batch: Tensor) -> Tensor:
+    """(N,) True where residue i and i+1 belong to one protein and are joined by a peptide bond."""
+    gap = coordinates[1:, N_ATOM] - coordinates[:-1, C_ATOM]
+    bonded = (gap.norm(dim=-1) <= PEPTIDE_BOND_MAX) & (batch[1:] == batch[:-1])
+    return F.pad(bonded, (0, 1))
+
+
+def dihedral_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
+    """(N, 6) cos and sin of phi, psi, omega; both zero where a chain end or break leaves one undefined.
+
+    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970).
+    """
+    n, ca, c = coordinates[:, N_ATOM], coordinates[:, CA_ATOM], coordinates[:, C_ATOM]
+    previous_c, next_n, next_ca = c.roll(1, 0), n.roll(-1, 0), ca.roll(-1, 0)
+    angles = torch.stack(
+        [
+            dihedral(previous_c, n, ca, c),
+            dihedral(n, ca, c, next_n),
+            dihedral(ca, c, next_n, next_ca),
+        ],
+        -1,
+    )  # (N, 3)
+    after = bonded.roll(1, 0)
+    defined = torch.stack([after, bonded, bonded], -1)
+    return torch.cat([angles.cos() * defined, angles.sin() * defined], -1)
+
+
+def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Signed dihedral angle of four points, radians: (..., 3) x 4 -> (...,)."""
+    ab, bc, cd = b - a, c - b, d - c
+    left, right = torch.linalg.cross(ab, bc), torch.linalg.cross(bc, cd)
+    sine = (torch.linalg.cross(left, right) * F.normalize(bc, dim=-1)).sum(-1)
+    return torch.atan2(sine, (left * right).sum(-1))
+
+
+def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
+    """(3, N, 3) unit vectors: to the next CA, to the previous CA, along the side chain.
+
+    The side-chain direction is that of an ideal C-beta, from N, CA, C alone (tetrahedral geometry), so
+    that glycine has one too. Forward and backward are zero at chain ends and breaks.
+    """
+    n, ca, c = coordinates[:, N_ATOM], coordinates[:, CA_ATOM], coordinates[:, C_ATOM]
+    step = F.normalize(ca.roll(-1, 0) - ca, dim=-1) * bonded[:, None]  # (N, 3)
+    to_c, to_n = F.normalize(c - ca, dim=-1), F.normalize(n - ca, dim=-1)
+    bisector = F.normalize(to_c + to_n, dim=-1)
+    perpendicular = F.normalize(torch.linalg.cross(to_c, to_n), dim=-1)
+    side = -bisector * math.sqrt(1 / 3) - perpendicular * math.sqrt(2 / 3)
+    return torch.stack([step, -step.roll(1, 0), side], -1).movedim(1, 0).contiguous()
+
+
+def radial_basis(distance: Tensor, count: int) -> Tensor:
+    """(..., count) Gaussians of the distance, centres evenly on 0..20 angstrom, width their spacing."""
+    centres = torch.linspace(0, RBF_MAX, count, device=distance.device, dtype=distance.dtype)
+    return torch.exp(-(((distance[..., None] - centres) * (count / RBF_MAX)) ** 2))
+
+
+def offset_waves(offset: Tensor, count: int) -> Tensor:
+    """(..., count) sines and cosines of the sequence offset j - i (Vaswani et al. 2017, section 3.5)."""
+    rate = torch.exp(
+        torch.arange(0, count, 2, device=offset.device, dtype=torch.float32) * (-math.log(1e4) / count)
+    )
+    angle = offset[..., None] * rate
+    return torch.cat([angle.cos(), angle.sin()], -1)[..., :count]

@@ -1,0 +1,61 @@
+"""GVP-GNN: residue graph -> one invariant embedding a residue."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bioblobs.graphs.residue_graph import EDGE_VECTORS, NODE_DIMS, ResidueGraph
+from bioblobs.models.gvp import GVP, Dims, GVPLayer, PairNorm
+
+SEQUENCE_DIM = 20
+"""Width of the learned embedding of residue identity."""
+
+
+class Encoder(nn.Module):
+    """Algorithm, section 2 (Jing et al. 2021): ``num_layers`` GVP layers, then one GVP to D scalars.
+
+    Args:
+        node_in_dim: must be the (6, 3) that :func:`~bioblobs.graphs.residue_graph.build_graph` makes.
+        edge_in_dim: (e, 1), e even: the number of edge scalars that the graph is built with.
+        node_h_dim: (D, v) width of the residue representation.
+        edge_h_dim: width of the edge representation, made once and used by every layer.
+        residue_symbols: size of the residue alphabet; 0 leaves residue identity out.
+        norm_first: normalise before each branch of a layer instead of after its sum.
+    """
+
+    def __init__(
+        self,
+        node_in_dim: Dims = NODE_DIMS,
+        node_h_dim: Dims = (100, 16),
+        edge_in_dim: Dims = (32, EDGE_VECTORS),
+        edge_h_dim: Dims = (32, 1),
+        num_layers: int = 3,
+        drop_rate: float = 0.1,
+        residue_symbols: int = 21,
+        norm_first: bool = True,
+    ) -> None:
+        super().__init__()
+        scalars = node_in_dim[0]
+        if residue_symbols:
+            self.identity = nn.Embedding(residue_symbols, SEQUENCE_DIM)
+            scalars += SEQUENCE_DIM
+        self.node_in = GVP((scalars, node_in_dim[1]), node_h_dim, activation=False)
+        self.edge_in = GVP(edge_in_dim, edge_h_dim, activation=False)
+        self.node_norm, self.edge_norm = PairNorm(node_h_dim), PairNorm(edge_h_dim)
+        self.layers = nn.ModuleList(
+            GVPLayer(node_h_dim, edge_h_dim, drop_rate, norm_first) for _ in range(num_layers)
+        )
+        self.out_norm = PairNorm(node_h_dim)
+        self.out = GVP(node_h_dim, (node_h_dim[0], 0))
+
+    def forward(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
+        """Residue embeddings (N, D); ``residue_types`` (N,) indexes the residue alphabet."""
+        node_s = graph.node_s
+        if hasattr(self, "identity"):
+            node_s = torch.cat([node_s, self.identity(residue_types)], -1)
+        node = self.node_norm(*self.node_in(node_s, graph.node_v))
+        edge = self.edge_norm(*self.edge_in(graph.edge_s, graph.edge_v))
+        for layer in self.layers:
+            node = layer(node, edge, graph.neighbours, graph.edge_weights)
+        return self.out(*self.out_norm(*node))[0]

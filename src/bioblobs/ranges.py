@@ -1,0 +1,37 @@
+"""Numbers and strings of a limited range, refused by the parser with the key's name.
+
+A module of its own, because jsonargparse evaluates ``if TYPE_CHECKING`` blocks of the module that a class
+is defined in, and would take the plain types that the type checker needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    PositiveInt = NonNegativeInt = int
+    PositiveFloat = NonNegativeFloat = UnitFloat = float
+    EdgeTypes = str
+else:
+    from jsonargparse.typing import (
+        ClosedUnitInterval,
+        NonNegativeFloat,
+        NonNegativeInt,
+        PositiveFloat,
+        PositiveInt,
+        restricted_string_type,
+    )
+
+    UnitFloat = ClosedUnitInterval
+    EdgeTypes = restricted_string_type(
+        "EdgeTypes", r"^(knn_[1-9]\d*|eps_\d+(\.\d+)?)$", docstring="knn_K or eps_R (R in angstrom)"
+    )
+
+__all__ = [
+    "EdgeTypes",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "PositiveFloat",
+    "PositiveInt",
+    "UnitFloat",
+]

@@ -1,0 +1,41 @@
+"""DVC stage ``prepare``: proteins -> packed store, with a data report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bioblobs.config import Config, Paths, parse
+from bioblobs.datasets.prepare import prepare_store
+from bioblobs.errors import one_line_errors
+from bioblobs.stages.results import write_json, write_table
+
+
+def run(config: Config, paths: Paths) -> None:
+    """Write the store and the data report."""
+    report = prepare_store(config.data, config.train.seed, Path(paths.prepared))
+    metrics, plots = Path(paths.metrics), Path(paths.plots)
+    write_json(metrics / "data.json", report.summary)
+    write_table(plots / "data_classes.csv", report.classes)
+    write_table(plots / "data_lengths.csv", report.length_histogram())
+    write_table(plots / "data_dropped.csv", report.dropped)
+    write_table(Path(paths.prepared) / "skipped.csv", report.skipped)
+    for _, row in report.skipped.iterrows():
+        print(f"skipped {row['id']}: {row['reason']}")
+    for reason, count in report.summary["dropped"].items():
+        print(f"left out: {count} ({reason})")
+    for split in ("train", "val", "test"):
+        part = report.summary[split]
+        unseen = part["of_classes_unseen_in_training"]
+        note = f", {unseen} of classes unseen in training" if unseen else ""
+        print(f"{split}: {part['proteins']} proteins{note}")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the stage."""
+    with one_line_errors():
+        run(*parse(__doc__ or "", args))
+
+
+if __name__ == "__main__":
+    main()

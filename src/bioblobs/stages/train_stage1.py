@@ -1,0 +1,18 @@
+"""DVC stage ``train_stage1``: joint fine-tuning, a LightningCLI (``fit --config params.yaml``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bioblobs.errors import one_line_errors
+from bioblobs.training.stage import Stage1CLI
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the stage."""
+    with one_line_errors():
+        Stage1CLI(args)
+
+
+if __name__ == "__main__":
+    main()

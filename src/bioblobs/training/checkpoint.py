@@ -1,0 +1,97 @@
+"""Checkpoints: weights, and the card that says what they are.
+
+A checkpoint is a Lightning checkpoint with one more entry, ``card``: format, stage, the model keys,
+class identifiers and names, task and data parameters, all plain values. It loads with
+``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bioblobs.config import ModelConfig
+from bioblobs.errors import BioBlobsError
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.training.build import build_model
+
+FORMAT = 1
+PREFIX = "model."
+"""Of the network's weights in the LightningModule's state."""
+
+
+def read_checkpoint(path: Path | str) -> dict[str, Any]:
+    """The checkpoint at ``path``, on the CPU.
+
+    Raises:
+        BioBlobsError: there is none, or it is damaged or not one of ours.
+    """
+    if not Path(path).is_file():
+        raise BioBlobsError(f"{path}: no checkpoint there; run the stage that makes it first")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise BioBlobsError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
+    if not isinstance(content, dict) or content.get("card", {}).get("format") != FORMAT:
+        raise BioBlobsError(f"{path}: not a BioBlobs checkpoint of format {FORMAT}")
+    return content
+
+
+def write_checkpoint(path: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:
+    """Write weights and card, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.partial")
+    state = {PREFIX + name: value for name, value in model.state_dict().items()}
+    torch.save({"state_dict": state, "card": dict(card)}, scratch)
+    os.replace(scratch, path)
+
+
+def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
+    """The model of a checkpoint in evaluation mode, and its card."""
+    content = read_checkpoint(path)
+    card = content["card"]
+    try:
+        config = ModelConfig(**card["architecture"])
+        model = build_model(config, len(card["classes"]), card["with_codebook"])
+        model.load_state_dict(network_weights(content))
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise BioBlobsError(f"{path}: weights and card disagree ({error})") from error
+    return model.eval(), card
+
+
+def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The network's own state of a checkpoint."""
+    state = content["state_dict"]
+    return {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
+
+
+def check_architecture(path: Path | str, card: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint made with other model keys than ``wanted``.
+
+    Raises:
+        BioBlobsError: naming the first key that differs.
+    """
+    for key, value in wanted.items():
+        had = card["architecture"].get(key)
+        if had != value:
+            raise BioBlobsError(
+                f"{path}: made with model.{key}={had}, but {value} is asked for; run the stage before again"
+            )
+
+
+def check_classes(path: Path | str, card: Mapping[str, Any], classes: list[str]) -> None:
+    """Refuse a checkpoint whose classes are not those of the prepared data.
+
+    Raises:
+        BioBlobsError: naming both counts.
+    """
+    if card["classes"] != classes:
+        raise BioBlobsError(
+            f"{path}: trained on {len(card['classes'])} classes of {card['task']}, "
+            f"but the prepared data have {len(classes)} (others, or in another order); train again"
+        )

@@ -1,0 +1,192 @@
+"""One training stage as a LightningModule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from bioblobs.config import ModelConfig
+from bioblobs.evaluation.scores import fmax
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.bioblobs import Prediction
+from bioblobs.models.codebook import perplexity
+from bioblobs.training.build import architecture, build_model
+from bioblobs.training.checkpoint import FORMAT
+from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
+
+
+class BlobModule(LightningModule):
+    """Losses, schedules and validation scores of stage 0 (no codebook) or stage 1.
+
+    Args:
+        stage: 0 or 1.
+        num_classes: classes of the data set.
+        multilabel: whether a protein may have several.
+        epochs: of this stage.
+        first_epoch: epochs trained before this stage; the temperature goes on from there.
+        lr: peak learning rate.
+        weight_decay: of AdamW, on matrices only.
+        warmup_epochs: linear warm-up, then cosine to zero.
+        label_smoothing: of the cross-entropy.
+        seed: of what is drawn in a step.
+        lambda_card: weight of the cardinality loss.
+        lambda_vq: weight of the commitment loss.
+        lambda_psc: weight of the coverage loss.
+        lambda_ent: weight of the usage entropy loss.
+        ramp_enabled: whether the VQ weights rise over the first epochs.
+        ramp_epochs: epochs until they are full.
+        freeze_epochs: last epochs in which the codebook stands still.
+    """
+
+    def __init__(
+        self,
+        stage: int = 0,
+        num_classes: int = 2,
+        multilabel: bool = False,
+        epochs: int = 20,
+        first_epoch: int = 0,
+        lr: float = 1e-4,
+        weight_decay: float = 0.01,
+        warmup_epochs: float = 1.0,
+        label_smoothing: float = 0.1,
+        seed: int = 0,
+        lambda_card: float = 0.0,
+        lambda_vq: float = 0.0,
+        lambda_psc: float = 0.0,
+        lambda_ent: float = 0.0,
+        ramp_enabled: bool = False,
+        ramp_epochs: int = 1,
+        freeze_epochs: int = 0,
+        **model: object,
+    ) -> None:
+        super().__init__()
+        config = ModelConfig(**model)
+        self.stage, self.multilabel, self.seed = stage, multilabel, seed
+        self.epochs, self.first_epoch = epochs, first_epoch
+        self.lr, self.weight_decay, self.warmup_epochs = lr, weight_decay, warmup_epochs
+        self.label_smoothing, self.freeze_epochs = label_smoothing, freeze_epochs
+        self.ramp_enabled, self.ramp_epochs = ramp_enabled, ramp_epochs
+        self.size_prior = config.cluster_size_prior
+        self.tau = (config.tau_init, config.tau_min, config.tau_decay)
+        self.architecture = architecture(config, with_codebook=stage == 1)
+        self.weights = LossWeights(card=lambda_card)
+        if stage == 1:
+            self.weights = LossWeights(
+                lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
+            )
+        self.model = build_model(config, num_classes, with_codebook=stage == 1)
+        self.score = "val_fmax" if multilabel else "val_acc"
+        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._code_counts: dict[str, Tensor] = {}
+
+    def forward(self, batch: ProteinBatch) -> Prediction:
+        """See :class:`~bioblobs.models.bioblobs.BioBlobs`."""
+        prediction: Prediction = self.model(batch)
+        return prediction
+
+    @property
+    def vq_share(self) -> float:
+        """Share of the full VQ weights in this epoch."""
+        return ramp(self.current_epoch, self.ramp_enabled, self.ramp_epochs)
+
+    def on_train_epoch_start(self) -> None:
+        """Set what follows the epoch: temperature and frozen codebook."""
+        tau = temperature(self.first_epoch + self.current_epoch, *self.tau)
+        self.model.partitioner.tau.fill_(tau)
+        self.log("tau", tau)
+        self._code_counts.clear()
+        if self.model.codebook is not None:
+            self.model.codebook.frozen = self.current_epoch >= self.epochs - self.freeze_epochs
+            self.log("vq_share", self.vq_share)
+            self.log("codebook_frozen", float(self.model.codebook.frozen))
+
+    def on_train_batch_start(self, batch: ProteinBatch, batch_idx: int) -> None:
+        """Draw from (seed, step, process), so that a resumed run draws what an uninterrupted one would."""
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + self.global_rank)
+
+    def training_step(self, batch: ProteinBatch, batch_idx: int) -> Tensor:
+        """Weighted loss of one batch."""
+        return self._step(batch, "train")[1]
+
+    def validation_step(self, batch: ProteinBatch, batch_idx: int) -> None:
+        """Losses of one batch; the score needs all of them."""
+        prediction, _ = self._step(batch, "val")
+        self._outputs.append((prediction.logits.float(), batch.labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Validation score over all proteins at once."""
+        logits, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
+        self._outputs.clear()
+        if self.multilabel:
+            score = fmax(labels.cpu().numpy(), logits.sigmoid().cpu().numpy())
+        else:
+            score = float((logits.argmax(-1) == labels).float().mean())
+        self.log(self.score, score, prog_bar=True)
+        for split, counts in self._code_counts.items():
+            self.log(f"{split}_perplexity", perplexity(counts))
+            self.log(f"{split}_codes_used", (counts > 0).float().mean())
+
+    def _step(self, batch: ProteinBatch, split: str) -> tuple[Prediction, Tensor]:
+        prediction = self(batch)
+        terms = loss_terms(
+            prediction, batch.labels, self.weights, self.vq_share, self.size_prior, self.label_smoothing
+        )
+        blobs = prediction.blobs
+        count = blobs.mask.sum().clamp_min(1)
+        full = blobs.size >= self.model.partitioner.cluster_size_max
+        values = {
+            **terms,
+            "blobs": blobs.mask.float().sum(1).mean(),
+            "blob_size": blobs.size.sum() / count,
+            "blob_expected_size": (blobs.expected_size * blobs.mask).sum() / count,
+            "blobs_at_cap": full.sum() / count,
+            "coverage": (blobs.assignment >= 0).float().mean(),
+        }
+        self.log_dict(
+            {f"{split}_{name}": value.detach() for name, value in values.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=batch.num_proteins,
+        )
+        if prediction.codes is not None and self.model.codebook is not None:
+            counts = self._code_counts.setdefault(
+                split, torch.zeros(self.model.codebook.size, device=self.device)
+            )
+            counts.index_add_(0, prediction.codes.reshape(-1), blobs.mask.float().reshape(-1))
+        return prediction, terms["loss"]
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW; each step a linear warm-up, then half a cosine to zero."""
+        matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
+        others = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
+        groups = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        optimizer = AdamW(groups, lr=self.lr)
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup = min(int(steps * self.warmup_epochs / self.epochs), steps - 1)
+
+        def share(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            progress = min((step - warmup) / max(steps - warmup, 1), 1.0)
+            return 0.5 * (1 + math.cos(math.pi * progress))
+
+        schedule = {"scheduler": LambdaLR(optimizer, share), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the card (see :mod:`bioblobs.training.checkpoint`)."""
+        meta = self.trainer.datamodule.store.meta  # type: ignore[attr-defined]
+        checkpoint["card"] = {
+            "format": FORMAT,
+            "stage": self.stage,
+            "architecture": self.architecture,
+            "with_codebook": self.stage == 1,
+            **{key: meta[key] for key in ("task", "multilabel", "classes", "class_names", "split_column")},
+            "data": meta["parameters"],
+        }

@@ -1,0 +1,102 @@
+"""Run one training stage and leave its results: checkpoints, learning curve, metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bioblobs.config import Paths
+from bioblobs.training.checkpoint import (
+    check_architecture,
+    check_classes,
+    network_weights,
+    read_checkpoint,
+    write_checkpoint,
+)
+from bioblobs.training.cli import StageCLI
+
+CURVES = (
+    "train_loss",
+    "val_loss",
+    "val_acc",
+    "val_fmax",
+    "tau",
+    "vq_share",
+    "val_perplexity",
+    "val_codes_used",
+    "val_coverage",
+    "val_blobs",
+    "val_blob_size",
+    "val_blobs_at_cap",
+)
+"""What the learning-curve plots show, where a stage has it."""
+
+
+class Stage0CLI(StageCLI):
+    """Baseline training."""
+
+    def __init__(self, args: Sequence[str] | None = None) -> None:
+        super().__init__(0, args)
+
+    def after_fit(self) -> None:
+        """Called by Lightning when training is done."""
+        finish_stage(self)
+
+
+class Stage1CLI(StageCLI):
+    """Joint fine-tuning, from the weights and the codebook that init_codebook left."""
+
+    def __init__(self, args: Sequence[str] | None = None) -> None:
+        super().__init__(1, args)
+
+    def before_fit(self) -> None:
+        """Load weights only: the optimizer and the schedule of stage 1 start fresh."""
+        path = self._fit("config_init").paths.codebook
+        content = read_checkpoint(path)
+        check_architecture(path, content["card"], self.model.architecture)
+        check_classes(path, content["card"], self.datamodule.store.classes)
+        self.model.model.load_state_dict(network_weights(content))
+
+    def after_fit(self) -> None:
+        """Called by Lightning when training is done."""
+        finish_stage(self)
+
+
+def finish_stage(cli: StageCLI) -> None:
+    """Best checkpoint -> ``stage_N_final.ckpt``; learning curve -> plots; summary -> metrics."""
+    trainer = cli.trainer
+    if not trainer.is_global_zero:
+        return
+    paths: Paths = cli._fit("config_init").paths
+    best = Path(trainer.checkpoint_callback.best_model_path)  # type: ignore[union-attr]
+    content = read_checkpoint(best)
+    cli.model.model.load_state_dict(network_weights(content))
+    card = {**content["card"], "epoch": content["epoch"], "seed": cli.model.seed}
+    score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr, arg-type]
+    card["validation"] = {cli.model.score: score}
+    write_checkpoint(paths.final_checkpoint(cli.stage), cli.model.model, card)
+    curve = learning_curve(paths.stage(cli.stage) / "metrics.csv")
+    plots, metrics = Path(paths.plots), Path(paths.metrics)
+    plots.mkdir(parents=True, exist_ok=True)
+    metrics.mkdir(parents=True, exist_ok=True)
+    curve[["epoch", *(name for name in CURVES if name in curve)]].to_csv(
+        plots / f"stage_{cli.stage}.csv", index=False, float_format="%.6g"
+    )
+    best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
+    summary = {
+        "best_epoch": int(content["epoch"]),
+        "epochs": int(trainer.current_epoch),
+        "parameters": sum(p.numel() for p in cli.model.parameters()),
+        "seed": cli.model.seed,
+        **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
+    }
+    (metrics / f"stage_{cli.stage}.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def learning_curve(path: Path) -> pd.DataFrame:
+    """One row an epoch, from Lightning's CSV log (which has training and validation on rows apart)."""
+    log = pd.read_csv(path)
+    return log.groupby("epoch", as_index=False).first().drop(columns=["step"], errors="ignore")
