@@ -19,16 +19,26 @@ BATCH_SIZE, MAX_RESIDUES = 64, 6000
 """Of evaluation batches; a protein's prediction does not depend on them."""
 
 
+Forward = Callable[[BioBlobs, ProteinBatch], Prediction]
+"""A way to predict a batch; the plain one calls the model."""
+
+
+def plain_forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
+    """The model as it is."""
+    prediction: Prediction = model(batch)
+    return prediction
+
+
 @torch.inference_mode()
 def predictions(
-    model: BioBlobs, store: Store, rows: Rows, title: str = "predict"
+    model: BioBlobs, store: Store, rows: Rows, title: str = "predict", forward: Forward = plain_forward
 ) -> Iterator[tuple[ProteinBatch, Prediction]]:
     """Each batch of ``rows``, in order, with its prediction."""
     model.eval()
     plan = plan_batches(rows, store.lengths, BATCH_SIZE, MAX_RESIDUES, None)
     for part in tqdm(plan, title, unit="batch", mininterval=1):
         batch = collate(store, part)
-        yield batch, model(batch)
+        yield batch, forward(model, batch)
 
 
 def probabilities(logits: Tensor, multilabel: bool) -> NDArray[np.float64]:
@@ -38,15 +48,8 @@ def probabilities(logits: Tensor, multilabel: bool) -> NDArray[np.float64]:
 
 
 def class_probabilities(
-    model: BioBlobs,
-    store: Store,
-    rows: Rows,
-    title: str = "predict",
-    forward: Callable[[BioBlobs, ProteinBatch], Tensor] | None = None,
+    model: BioBlobs, store: Store, rows: Rows, title: str = "predict", forward: Forward = plain_forward
 ) -> NDArray[np.float64]:
-    """(P, C) class probabilities of ``rows``; ``forward`` may replace the model's logits."""
-    parts = []
-    for batch, prediction in predictions(model, store, rows, title):
-        logits = prediction.logits if forward is None else forward(model, batch)
-        parts.append(probabilities(logits, store.multilabel))
-    return np.concatenate(parts)
+    """(P, C) class probabilities of ``rows``."""
+    made = predictions(model, store, rows, title, forward)
+    return np.concatenate([probabilities(p.logits, store.multilabel) for _, p in made])

@@ -68,12 +68,15 @@ class BioBlobs(nn.Module):
 
     def forward(self, batch: ProteinBatch) -> Prediction:
         """Predict a batch (see :class:`~bioblobs.graphs.residue_graph.ProteinBatch`)."""
+        return self.read(*self.partition(batch))
+
+    def partition(self, batch: ProteinBatch) -> tuple[Tensor, Blobs]:
+        """Pooled residues (B, D) and the blobs, before anything is quantised."""
         graph = build_graph(batch, self.edge_scalars)
         x = self.encoder(graph, batch.residue_types).float()  # (N, D)
         size = batch.num_proteins
         blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size)
-        pooled = segment_pool(x, batch.batch, size, self.pooling)
-        return self.read(pooled, blobs)
+        return segment_pool(x, batch.batch, size, self.pooling), blobs
 
     def read(self, pooled: Tensor, blobs: Blobs) -> Prediction:
         """Quantise and classify blobs that are already cut; ``pooled`` (B, D)."""

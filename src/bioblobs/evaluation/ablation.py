@@ -1,0 +1,65 @@
+"""What the blobs add: the same proteins, read out again with blobs changed or taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from bioblobs.evaluation.predict import Forward, plain_forward
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.bioblobs import BioBlobs, BlobInput, Prediction
+from bioblobs.models.partitioner import Blobs
+
+
+def with_input(blob_input: BlobInput) -> Forward:
+    """The readout sees codes ("quantised") or embeddings ("raw"), whichever it was trained on."""
+
+    def forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
+        trained, model.blob_input = model.blob_input, blob_input
+        try:
+            return plain_forward(model, batch)
+        finally:
+            model.blob_input = trained
+
+    return forward
+
+
+def _changed(change: Callable[[Blobs], Blobs]) -> Forward:
+    def forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
+        pooled, blobs = model.partition(batch)
+        return model.read(pooled, change(blobs))
+
+    return forward
+
+
+def _none(blobs: Blobs) -> Blobs:
+    return replace(blobs, mask=torch.zeros_like(blobs.mask))
+
+
+def _of_another(blobs: Blobs) -> Blobs:
+    return replace(blobs, embedding=blobs.embedding.roll(1, 0), mask=blobs.mask.roll(1, 0))
+
+
+without_blobs: Forward = _changed(_none)
+"""Nothing attended: the pooled residues alone."""
+blobs_of_another: Forward = _changed(_of_another)
+"""Each protein gets the blobs of the protein before it in the batch."""
+
+
+@contextmanager
+def random_partition(model: BioBlobs, seed: int) -> Iterator[None]:
+    """Seeds drawn at random and growth by chance, by re-drawing the partitioner's weights."""
+    partitioner = model.partitioner
+    kept = {name: value.clone() for name, value in partitioner.state_dict().items()}
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in partitioner.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.copy_(noise * parameter.std(correction=0).nan_to_num(0.0).clamp_min(1e-3))
+    try:
+        yield
+    finally:
+        partitioner.load_state_dict(kept)

@@ -1,0 +1,128 @@
+"""What a code stands for: composition, secondary structure, and the classes it is enriched in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import biotite.structure as struc
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import false_discovery_control, fisher_exact
+
+from bioblobs.datasets.store import Store
+from bioblobs.proteins.alphabet import SYMBOLS
+
+STRUCTURES = {"a": "helix", "b": "strand", "c": "coil", "": "coil"}
+
+
+def secondary_structure(store: Store, row: int) -> NDArray[np.str_]:
+    """(L,) helix, strand or coil from the C-alpha trace: P-SEA (Labesse et al. 1997), by Biotite."""
+    span = slice(store.offsets[row], store.offsets[row + 1])
+    length = int(store.offsets[row + 1] - store.offsets[row])
+    atoms = struc.AtomArray(length)
+    atoms.coord = np.asarray(store.coordinates[span, 1])
+    atoms.atom_name[:] = "CA"
+    atoms.res_name[:] = "GLY"  # any amino acid: the method looks at coordinates only
+    atoms.element[:] = "C"
+    # Residues are told apart by number, and breaks by jumps in it; author numbers may repeat or jump.
+    atoms.res_id[:] = np.arange(length)
+    atoms.chain_id[:] = np.asarray(store.chain_ids[span]).astype(str)
+    return np.array([STRUCTURES[str(kind)] for kind in struc.annotate_sse(atoms)])
+
+
+def blob_table(records: list[Any]) -> pd.DataFrame:
+    """One row a blob: protein (place among the records), code, importance, size."""
+    rows = [
+        (place, blob["code"], blob["importance"], blob["size"])
+        for place, record in enumerate(records)
+        for blob in record["blobs"]
+    ]
+    return pd.DataFrame(rows, columns=["protein", "code", "importance", "size"])
+
+
+def describe_codes(
+    store: Store, rows: NDArray[np.int64], records: list[Any], significance: float
+) -> dict[str, Any]:
+    """Every code in use, most used first, and all residues as background (schema: ``dataset.codebook``).
+
+    A class is enriched in a code where proteins holding the code have it more often than the others:
+    Fisher's exact test, one-sided, Benjamini-Hochberg corrected over all (code, class) pairs.
+    """
+    residues = _residue_table(store, rows, records)
+    everything = _shares(residues)
+    background = {"composition": everything["type"], "secondary_structure": everything["structure"]}
+    blobs = blob_table(records)
+    enriched = _enrichment(store, records, blobs, significance)
+    described = []
+    for code, members in sorted(blobs.groupby("code"), key=lambda item: (-len(item[1]), item[0])):
+        shares = _shares(residues[residues["code"] == code])
+        described.append(
+            {
+                "code": int(code),
+                "blobs": len(members),
+                "proteins": int(members["protein"].nunique()),
+                "mean_importance": round(float(members["importance"].mean()), 6),
+                "mean_size": round(float(members["size"].mean()), 3),
+                "composition": shares["type"],
+                "secondary_structure": shares["structure"],
+                "enriched_classes": enriched.get(int(code), []),
+            }
+        )
+    return {"background": background, "codes": described}
+
+
+def _residue_table(store: Store, rows: NDArray[np.int64], records: list[Any]) -> pd.DataFrame:
+    """One row a residue of ``rows``: type, structure, code of its blob (-1: in none)."""
+    parts = []
+    for row, record in zip(rows, records, strict=True):
+        code = np.full(record["length"], -1)
+        for blob in record["blobs"]:
+            code[blob["residues"]] = blob["code"]
+        span = slice(store.offsets[row], store.offsets[row + 1])
+        kinds = np.array(list(SYMBOLS))[store.residue_types[span]]
+        parts.append(pd.DataFrame({"type": kinds, "structure": secondary_structure(store, row), "code": code}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shares(residues: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Share of each residue type and each secondary structure."""
+    return {
+        column: residues[column].value_counts(normalize=True).sort_index().round(4).to_dict()
+        for column in ("type", "structure")
+    }
+
+
+def _enrichment(
+    store: Store, records: list[Any], blobs: pd.DataFrame, significance: float
+) -> dict[int, list[Any]]:
+    holds = pd.crosstab(blobs["protein"], blobs["code"]).reindex(range(len(records)), fill_value=0) > 0
+    has = np.array([[name in record["true"] for name in store.classes] for record in records])
+    tests = []
+    for code in holds:
+        holder = holds[code].to_numpy()
+        for label in np.flatnonzero(has.any(0)):
+            both = int((holder & has[:, label]).sum())
+            table = [
+                [both, int(holder.sum()) - both],
+                [int(has[:, label].sum()) - both, int((~holder & ~has[:, label]).sum())],
+            ]
+            ratio, p = fisher_exact(table, alternative="greater")
+            tests.append((int(code), int(label), both, float(ratio), float(p)))
+    if not tests:
+        return {}
+    adjusted = false_discovery_control([p for *_, p in tests])
+    found: dict[int, list[Any]] = {}
+    for (code, label, both, ratio, p), q in sorted(zip(tests, adjusted, strict=True), key=lambda item: item[1]):
+        if q < significance:
+            found.setdefault(code, []).append(
+                {
+                    "class": store.classes[label],
+                    "name": store.class_names[label],
+                    "proteins": both,
+                    "odds_ratio": round(ratio, 4) if np.isfinite(ratio) else None,
+                    "p": float(f"{p:.4g}"),
+                    "p_adjusted": float(f"{q:.4g}"),
+                }
+            )
+    return found

@@ -1,0 +1,102 @@
+"""One forward pass -> what is said of each protein: prediction, blobs, importance, codes.
+
+Residue indices count from 0 in the order of the store, which leaves out residues without a backbone;
+``author`` names the same residues as the structure file does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioblobs.datasets.store import Store
+from bioblobs.evaluation.predict import probabilities
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.bioblobs import Prediction
+from bioblobs.proteins.alphabet import decode
+
+DIGITS = 6
+
+
+def protein_records(store: Store, ids: list[str], batch: ProteinBatch, prediction: Prediction) -> list[Any]:
+    """The records of the proteins of a batch (schema: interpretation/schema.json, ``proteins``).
+
+    Args:
+        ids: name of every protein in the store.
+    """
+    chance = probabilities(prediction.logits, store.multilabel)
+    protein_of = batch.batch.numpy()
+    bounds = np.searchsorted(protein_of, np.arange(batch.num_proteins + 1))
+    slot = prediction.blobs.assignment.numpy()
+    membership = prediction.blobs.membership.numpy()
+    seeds = prediction.blobs.seeds.numpy()
+    importance = prediction.importance.double().numpy()
+    mask = prediction.blobs.mask.numpy()
+    codes = prediction.codes.numpy() if prediction.codes is not None else None
+    records = []
+    for place, row in enumerate(batch.proteins.tolist()):
+        span = slice(bounds[place], bounds[place + 1])
+        blobs = [
+            {
+                "blob": int(s),
+                "importance": round(float(importance[place, s]), DIGITS),
+                "code": int(codes[place, s]) if codes is not None else None,
+                **_members(store, row, np.flatnonzero(slot[span] == s), membership[span], seeds[span]),
+            }
+            for s in np.flatnonzero(mask[place])
+        ]
+        records.append(
+            {
+                "id": ids[row],
+                "length": int(bounds[place + 1] - bounds[place]),
+                "true": _true_classes(store, row),
+                "predicted": _predicted_classes(store, chance[place]),
+                "probabilities": {
+                    name: round(float(p), DIGITS) for name, p in zip(store.classes, chance[place], strict=True)
+                },
+                "blobs": blobs,
+            }
+        )
+    return records
+
+
+def author_labels(store: Store, row: int, residues: NDArray[np.int64]) -> list[str]:
+    """Chain, author residue number and insertion code, as in ``A/52A`` or ``A/-3``."""
+    at = residues + store.offsets[row]
+    chains, numbers = store.chain_ids[at].astype(str), store.residue_numbers[at]
+    codes = store.insertion_codes[at].astype(str)
+    return [f"{c}/{n}{i}" for c, n, i in zip(chains, numbers, codes, strict=True)]
+
+
+def _members(
+    store: Store,
+    row: int,
+    residues: NDArray[np.int64],
+    membership: NDArray[np.float32],
+    seeds: NDArray[np.bool_],
+) -> dict[str, Any]:
+    start = store.offsets[row]
+    return {
+        "size": len(residues),
+        "seed": int(residues[seeds[residues]][0]),
+        "residues": residues.tolist(),
+        "author": author_labels(store, row, residues),
+        "sequence": decode(np.asarray(store.residue_types[start + residues])),
+        "membership": [round(float(p), 4) for p in membership[residues]],
+    }
+
+
+def _true_classes(store: Store, row: int) -> list[str]:
+    """Class identifiers; empty for a class that training never saw."""
+    label = store.labels[row]
+    if store.multilabel:
+        return [store.classes[i] for i in np.flatnonzero(label)]
+    return [store.classes[label]] if label >= 0 else []
+
+
+def _predicted_classes(store: Store, chance: NDArray[np.float64]) -> list[str]:
+    """The most probable class; if multi-label, all at probability 1/2 or more."""
+    chosen = np.flatnonzero(chance >= 0.5) if store.multilabel else [chance.argmax()]
+    return [store.classes[int(i)] for i in chosen]

@@ -1,0 +1,113 @@
+"""DVC stage ``interpret``: which parts of the test proteins decided, and what the codes stand for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bioblobs import __version__
+from bioblobs.config import Config, Paths, parse
+from bioblobs.datasets.prepare import identity
+from bioblobs.datasets.store import Store
+from bioblobs.errors import one_line_errors
+from bioblobs.evaluation.predict import predictions
+from bioblobs.interpretation.codes import blob_table, describe_codes
+from bioblobs.interpretation.faithfulness import deletion_test
+from bioblobs.interpretation.records import protein_records
+from bioblobs.interpretation.summary import dataset_summary
+from bioblobs.stages.results import write_json, write_table, write_text
+from bioblobs.training.checkpoint import check_classes, load_model
+
+SCHEMA_VERSION = "1.0"
+
+
+def run(config: Config, paths: Paths) -> None:
+    """Write test_interpretability.json, its headline numbers, and plots."""
+    seed, keys = config.train.seed, config.interpretability
+    store = Store(paths.prepared)
+    store.require(identity(config.data, seed))
+    path = paths.final_checkpoint(1)
+    model, card = load_model(path)
+    check_classes(path, card, store.classes)
+    rows = store.rows("test")
+    ids = store.table()["id"].tolist()
+    records: list[Any] = []
+    for batch, prediction in predictions(model, store, rows, "interpret"):
+        records += protein_records(store, ids, batch, prediction)
+    summary = dataset_summary(records, model)
+    summary |= describe_codes(store, rows, records, keys.significance)
+    summary["faithfulness"], falls = deletion_test(
+        model, store, rows, records, keys.deletion_repeats, seed
+    )
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "bioblobs_version": __version__,
+        "split": "test",
+        "seed": seed,
+        "task": {
+            "name": store.meta["task"],
+            "multilabel": store.multilabel,
+            "classes": dict(zip(store.classes, store.class_names, strict=True)),
+        },
+        "dataset": summary,
+        "proteins": records,
+    }
+    write_text(
+        Path(paths.output) / "interpretability" / "test_interpretability.json",
+        json.dumps(report, allow_nan=False) + "\n",
+    )
+    headline = {name: summary[name] for name in ("importance", "blobs", "codebook", "faithfulness")}
+    write_json(Path(paths.metrics) / "interpretability.json", headline)
+    _plots(Path(paths.plots), records, summary, falls)
+    _say(summary)
+
+
+def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDArray[np.float64]) -> None:
+    blobs = blob_table(records)
+    usage = [
+        {"rank": rank, "code": code["code"], "blobs": code["blobs"]}
+        for rank, code in enumerate(summary["codes"], start=1)
+    ]
+    write_table(plots / "codebook_usage.csv", pd.DataFrame(usage, columns=["rank", "code", "blobs"]))
+    rank = blobs.groupby("protein")["importance"].rank(ascending=False, method="first").astype(int)
+    importance = blobs["importance"].groupby(rank).mean().rename_axis("rank").reset_index()
+    write_table(plots / "blob_importance.csv", importance)
+    sizes = blobs["size"].value_counts().sort_index().rename_axis("size").rename("blobs").reset_index()
+    write_table(plots / "blob_sizes.csv", sizes)
+    deletion = pd.DataFrame(
+        {
+            "removed": np.repeat(["top blob", "random residues"], len(falls)),
+            "fall": falls.T.ravel(),
+        }
+    )
+    deletion["fall"] = (deletion["fall"] // 0.1 * 0.1).round(1)
+    counts = deletion.value_counts(["removed", "fall"], sort=False).rename("proteins").reset_index()
+    write_table(plots / "deletion.csv", counts)
+
+
+def _say(summary: dict[str, Any]) -> None:
+    blobs, codebook, faith = summary["blobs"], summary["codebook"], summary["faithfulness"]
+    print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
+    if blobs["saturated"]:
+        print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
+    print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes, perplexity {codebook['perplexity']}")
+    print(
+        f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
+        f"random residues by {faith['fall_random_residues']['value']:.3f}"
+    )
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the stage."""
+    with one_line_errors():
+        run(*parse(__doc__ or "", args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Things that several tests need: synthetic chains, and a small prepared store of real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bioblobs.config import DataConfig
+from bioblobs.datasets.batching import collate, make_batch
+from bioblobs.datasets.prepare import prepare_store
+from bioblobs.datasets.store import Store
+from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
+from bioblobs.graphs.residue_graph import ProteinBatch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed() -> None:
+    torch.manual_seed(0)
+
+
+def random_chain(length: int, seed: int) -> np.ndarray:
+    """(L, 4, 3) backbone of a compact random walk with ideal-like local geometry, in angstrom."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=(length, 3))
+    ca = np.cumsum(3.8 * steps / np.linalg.norm(steps, axis=1, keepdims=True), axis=0)
+    along = np.diff(ca, axis=0, append=ca[-1:] + 1.0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    side = np.cross(along, rng.normal(size=(length, 3)))
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    n, c = ca - 1.46 * (0.9 * along + 0.43 * side), ca + 1.52 * (0.9 * along - 0.43 * side)
+    return np.stack([n, ca, c, c + 1.23 * side], 1).astype(np.float32)
+
+
+def batch_of(chains: list[np.ndarray], k: int = 8, labels: list[int] | None = None, seed: int = 0) -> ProteinBatch:
+    """A flat batch of backbones (L, 4, 3), residue types drawn at random from ``seed``."""
+    rng = np.random.default_rng(seed)
+    lists = [neighbour_lists(chain[:, 1], f"knn_{k}") for chain in chains]
+    lengths = np.array([len(chain) for chain in chains])
+    return make_batch(
+        coordinates=np.concatenate(chains),
+        residue_types=rng.integers(0, 20, lengths.sum()).astype(np.uint8),
+        positions=np.concatenate([np.arange(length) for length in lengths]),
+        neighbours=np.concatenate(lists),
+        mutual=np.concatenate([mutual_edges(part) for part in lists]),
+        lengths=lengths,
+        labels=torch.tensor(labels if labels is not None else [0] * len(chains)),
+        proteins=torch.arange(len(chains)),
+    )
+
+
+@pytest.fixture(scope="session")
+def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """About 120 real chains of at most 100 residues, SCOP class, k = 8."""
+    path = tmp_path_factory.mktemp("store") / "prepared"
+    data = DataConfig(data_dir=str(ROOT / "data"), subset=120, max_length=100, edge_types="knn_8")
+    prepare_store(data, 0, path)
+    return Store(path)
+
+
+@pytest.fixture
+def real_batch(sample_store: Store) -> ProteinBatch:
+    """Eight real chains."""
+    return collate(sample_store, sample_store.rows("train")[:8])
+
+
+__all__ = ["PADDING", "ROOT", "batch_of", "random_chain"]
