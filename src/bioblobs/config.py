@@ -421,7 +421,10 @@ def add_group(parser: ArgumentParser, group: type[Group]) -> None:
             add_group(parser, inner[item.name])
         else:
             parser.add_argument(
-                f"--{group.path}.{item.name}", type=types[item.name], default=item.default, help=texts[item.name]
+                f"--{group.path}.{item.name}",
+                type=types[item.name],
+                default=item.default,
+                help=texts[item.name],
             )
 
 
@@ -429,7 +432,9 @@ def make_group(group: type[Any], values: Namespace) -> Any:
     """A config object from parsed values."""
     inner = subgroups(group)
     made = {
-        item.name: make_group(inner[item.name], values[item.name]) if item.name in inner else values[item.name]
+        item.name: make_group(inner[item.name], values[item.name])
+        if item.name in inner
+        else values[item.name]
         for item in fields(group)
     }
     return group(**made)

@@ -1,0 +1,1 @@
+"""Many proteins: sources, labels, splits, packed store, batches."""

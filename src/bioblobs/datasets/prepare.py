@@ -26,7 +26,7 @@ class DataReport:
 
     Attributes:
         summary: counts for metrics/data.json.
-        classes: one row a (split, class): class, name, split, proteins.
+        classes: one row a (class, split): class, name, group (the split), proteins.
         lengths: one row a protein: split, length.
         dropped: one row a reason: reason, proteins.
         skipped: one row a protein that could not be used: id, reason.
@@ -39,10 +39,10 @@ class DataReport:
     skipped: pd.DataFrame
 
     def length_histogram(self, width: int = 50) -> pd.DataFrame:
-        """Proteins per split and bin of ``width`` residues: split, length (the bin's start), proteins."""
+        """Proteins per split and bin of ``width`` residues: group (the split), length (the bin's start), proteins."""
         bins = self.lengths["length"] // width * width
         counts = self.lengths.assign(length=bins).value_counts(["split", "length"], sort=False)
-        return counts.rename("proteins").reset_index()
+        return counts.rename("proteins").rename_axis(index={"split": "group"}).reset_index()
 
 
 def identity(data: DataConfig, seed: int) -> dict[str, Any]:
@@ -139,10 +139,8 @@ def _report(
     ]
     return DataReport(
         summary,
-        pd.DataFrame(long, columns=["class", "name", "split", "proteins"]),
+        pd.DataFrame(long, columns=["class", "name", "group", "proteins"]),
         table[["split", "length"]],
         pd.DataFrame(list(dropped.items()), columns=["reason", "proteins"]),
         pd.DataFrame(skipped, columns=["id", "reason"]),
     )
-
-

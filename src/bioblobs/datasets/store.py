@@ -109,9 +109,7 @@ class StoreWriter:
             (self.scratch / f"{name}.raw").unlink()
         width = max((lists.shape[1] for lists in self.lists), default=0)
         shape = (total, width)
-        neighbours = np.lib.format.open_memmap(
-            self.scratch / "neighbours.npy", "w+", np.dtype("<i4"), shape
-        )
+        neighbours = np.lib.format.open_memmap(self.scratch / "neighbours.npy", "w+", np.dtype("<i4"), shape)
         mutual = np.lib.format.open_memmap(self.scratch / "mutual.npy", "w+", np.dtype("?"), shape)
         start = 0
         for lists in self.lists:
@@ -195,7 +193,9 @@ class Store:
 
     def table(self) -> pd.DataFrame:
         """proteins.csv: one row a protein."""
-        return pd.read_csv(self.path / "proteins.csv", dtype={"id": str, "labels": str}, keep_default_na=False)
+        return pd.read_csv(
+            self.path / "proteins.csv", dtype={"id": str, "labels": str}, keep_default_na=False
+        )
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Rows of the proteins of "train", "val" or "test"."""

@@ -1,0 +1,1 @@
+"""Coordinates -> residue graph and features, a whole batch at a time."""

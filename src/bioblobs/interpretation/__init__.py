@@ -1,0 +1,1 @@
+"""Blobs, codes and faithfulness."""

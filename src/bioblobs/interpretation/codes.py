@@ -81,7 +81,9 @@ def _residue_table(store: Store, rows: NDArray[np.int64], records: list[Any]) ->
             code[blob["residues"]] = blob["code"]
         span = slice(store.offsets[row], store.offsets[row + 1])
         kinds = np.array(list(SYMBOLS))[store.residue_types[span]]
-        parts.append(pd.DataFrame({"type": kinds, "structure": secondary_structure(store, row), "code": code}))
+        parts.append(
+            pd.DataFrame({"type": kinds, "structure": secondary_structure(store, row), "code": code})
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -113,7 +115,9 @@ def _enrichment(
         return {}
     adjusted = false_discovery_control([p for *_, p in tests])
     found: dict[int, list[Any]] = {}
-    for (code, label, both, ratio, p), q in sorted(zip(tests, adjusted, strict=True), key=lambda item: item[1]):
+    for (code, label, both, ratio, p), q in sorted(
+        zip(tests, adjusted, strict=True), key=lambda item: item[1]
+    ):
         if q < significance:
             found.setdefault(code, []).append(
                 {

@@ -106,4 +106,8 @@ def _mean_interval(values: NDArray[np.float64], seed: int) -> dict[str, float]:
     """Mean with a percentile bootstrap 95 % interval over proteins."""
     result = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(seed))
     low, high = result.confidence_interval
-    return {"value": round(float(values.mean()), 6), "low": round(float(low), 6), "high": round(float(high), 6)}
+    return {
+        "value": round(float(values.mean()), 6),
+        "low": round(float(low), 6),
+        "high": round(float(high), 6),
+    }

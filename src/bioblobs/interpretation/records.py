@@ -54,7 +54,8 @@ def protein_records(store: Store, ids: list[str], batch: ProteinBatch, predictio
                 "true": _true_classes(store, row),
                 "predicted": _predicted_classes(store, chance[place]),
                 "probabilities": {
-                    name: round(float(p), DIGITS) for name, p in zip(store.classes, chance[place], strict=True)
+                    name: round(float(p), DIGITS)
+                    for name, p in zip(store.classes, chance[place], strict=True)
                 },
                 "blobs": blobs,
             }

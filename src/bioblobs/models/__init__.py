@@ -1,0 +1,1 @@
+"""The network: GVP layers, encoder, partitioner, codebook, readout. Plain torch."""

@@ -27,7 +27,9 @@ def segment_softmax(logits: Tensor, allowed: Tensor, batch: Tensor, size: int) -
     """
     lowest = torch.finfo(logits.dtype).min
     top = scatter(logits.masked_fill(~allowed, lowest).detach(), batch, 0, size, "max")
-    weights = torch.exp(torch.where(allowed, logits - top.index_select(0, batch), lowest))  # 0 where not allowed
+    weights = torch.exp(
+        torch.where(allowed, logits - top.index_select(0, batch), lowest)
+    )  # 0 where not allowed
     total = segment_sum(weights, batch, size).clamp_min(torch.finfo(logits.dtype).tiny)
     return weights / total.index_select(0, batch)
 

@@ -1,0 +1,1 @@
+"""One protein: record and alphabet. Knows no torch."""

@@ -26,7 +26,7 @@ from bioblobs.evaluation.baselines import composition_regression, majority
 from bioblobs.evaluation.predict import class_probabilities
 from bioblobs.evaluation.scores import Scorer, multi_label_scorer, single_label_scorer, with_intervals
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.stages.results import write_json, write_table
+from bioblobs.results import write_json, write_table
 from bioblobs.training.checkpoint import check_classes, load_model, write_checkpoint
 
 CALIBRATION_BINS = 10
@@ -49,9 +49,7 @@ def run(config: Config, paths: Paths) -> None:
         "composition": composition_regression(store, rows, seed),
     }
     scores = {
-        name: with_intervals(
-            _scorer(store, truth, chance), len(rows), config.evaluation.bootstrap, seed
-        )
+        name: with_intervals(_scorer(store, truth, chance), len(rows), config.evaluation.bootstrap, seed)
         for name, chance in chances.items()
     }
     metrics, plots = Path(paths.metrics), Path(paths.plots)

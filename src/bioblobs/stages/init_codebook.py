@@ -16,7 +16,7 @@ from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
-from bioblobs.stages.results import write_json
+from bioblobs.results import write_json
 from bioblobs.training.build import add_codebook, architecture
 from bioblobs.training.checkpoint import (
     check_architecture,

@@ -21,7 +21,7 @@ from bioblobs.interpretation.codes import blob_table, describe_codes
 from bioblobs.interpretation.faithfulness import deletion_test
 from bioblobs.interpretation.records import protein_records
 from bioblobs.interpretation.summary import dataset_summary
-from bioblobs.stages.results import write_json, write_table, write_text
+from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
 
 SCHEMA_VERSION = "1.0"
@@ -42,9 +42,7 @@ def run(config: Config, paths: Paths) -> None:
         records += protein_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
     summary |= describe_codes(store, rows, records, keys.significance)
-    summary["faithfulness"], falls = deletion_test(
-        model, store, rows, records, keys.deletion_repeats, seed
-    )
+    summary["faithfulness"], falls = deletion_test(model, store, rows, records, keys.deletion_repeats, seed)
     report = {
         "schema_version": SCHEMA_VERSION,
         "bioblobs_version": __version__,
@@ -82,12 +80,12 @@ def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDAr
     write_table(plots / "blob_sizes.csv", sizes)
     deletion = pd.DataFrame(
         {
-            "removed": np.repeat(["top blob", "random residues"], len(falls)),
+            "group": np.repeat(["top blob", "random residues"], len(falls)),
             "fall": falls.T.ravel(),
         }
     )
     deletion["fall"] = (deletion["fall"] // 0.1 * 0.1).round(1)
-    counts = deletion.value_counts(["removed", "fall"], sort=False).rename("proteins").reset_index()
+    counts = deletion.value_counts(["group", "fall"], sort=False).rename("proteins").reset_index()
     write_table(plots / "deletion.csv", counts)
 
 
@@ -96,7 +94,9 @@ def _say(summary: dict[str, Any]) -> None:
     print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
     if blobs["saturated"]:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
-    print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes, perplexity {codebook['perplexity']}")
+    print(
+        f"codebook: {codebook['codes_used']} of {codebook['codes']} codes, perplexity {codebook['perplexity']}"
+    )
     print(
         f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
         f"random residues by {faith['fall_random_residues']['value']:.3f}"

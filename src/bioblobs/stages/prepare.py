@@ -8,7 +8,7 @@ from pathlib import Path
 from bioblobs.config import Config, Paths, parse
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.errors import one_line_errors
-from bioblobs.stages.results import write_json, write_table
+from bioblobs.results import write_json, write_table
 
 
 def run(config: Config, paths: Paths) -> None:

@@ -1,0 +1,1 @@
+"""Lightning module and CLI, losses and schedules, checkpoints."""

@@ -12,7 +12,6 @@ from bioblobs.models.partitioner import Partitioner
 from bioblobs.models.readout import Readout
 from bioblobs.proteins.alphabet import SYMBOLS
 
-
 ARCHITECTURE_KEYS = (
     "node_in_dim",
     "node_h_dim",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,11 +37,14 @@ LINKS = {
     "train.gradient_clip_val": "trainer.gradient_clip_val",
 }
 """Key of params.yaml -> argument that it sets, in both stages."""
+DIRECT = ("train.seed", "train.num_threads", "train.use_wandb", "train.wandb_project")
+"""Keys that are used below, without a link."""
 SEED_TARGETS = ("data.seed", "model.seed", "seed_everything")
 STAGE_LINKS: tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]] = (
     {
         "multistage.stage0.epochs": ("model.epochs", "trainer.max_epochs"),
         "multistage.stage0.lr": ("model.lr",),
+        "multistage.stage0.bypass_codebook": ("model.bypass_codebook",),
         "multistage.stage0.lambda_card": ("model.lambda_card",),
     },
     {
@@ -139,12 +145,12 @@ class StageCLI(LightningCLI):
         for name, group in subgroups(Config).items():
             if name not in ("data", "model"):
                 make_group(group, self._fit("config")[name])
-        for key in (*LINKS, *STAGE_LINKS[self.stage], "train.seed"):
+        for key in (*LINKS, *STAGE_LINKS[self.stage], *DIRECT):
             if not key.startswith("paths."):
                 note_read(key)
         keep_freed_memory()
+        _quiet()
         if threads := self._fit("config").train.num_threads:
-            note_read("train.num_threads")
             torch.set_num_threads(threads)
         seed_everything(self._fit("config").train.seed, workers=True, verbose=False)
 
@@ -185,7 +191,14 @@ class StageCLI(LightningCLI):
         return values.fit if "fit" in values else values
 
 
-def _checkpoints(folder: os.PathLike[str], stage: int, score: str) -> ModelCheckpoint:
+def _quiet() -> None:
+    """Leave out what a user can do nothing about."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    for message in ("Checkpoint directory .* exists", ".*does not have many workers", ".*LeafSpec"):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _checkpoints(folder: Path, stage: int, score: str) -> ModelCheckpoint:
     """Best by validation score, and last; names as the guide shows them."""
     return ModelCheckpoint(
         dirpath=folder,
@@ -198,7 +211,7 @@ def _checkpoints(folder: os.PathLike[str], stage: int, score: str) -> ModelCheck
     )
 
 
-def _wandb(project: str, name: str, folder: os.PathLike[str]) -> Logger:
+def _wandb(project: str, name: str, folder: Path) -> Logger:
     try:
         import wandb
     except ImportError as error:

@@ -50,9 +50,7 @@ def classification_loss(logits: Tensor, labels: Tensor, label_smoothing: float) 
     if labels.dim() == 2:
         return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     seen = (labels >= 0).to(logits.dtype)
-    each = F.cross_entropy(
-        logits, labels.clamp_min(0), reduction="none", label_smoothing=label_smoothing
-    )
+    each = F.cross_entropy(logits, labels.clamp_min(0), reduction="none", label_smoothing=label_smoothing)
     return (each * seen).sum() / seen.sum().clamp_min(1)
 
 

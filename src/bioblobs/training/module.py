@@ -42,6 +42,7 @@ class BlobModule(LightningModule):
         ramp_enabled: whether the VQ weights rise over the first epochs.
         ramp_epochs: epochs until they are full.
         freeze_epochs: last epochs in which the codebook stands still.
+        bypass_codebook: there is none.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class BlobModule(LightningModule):
         ramp_enabled: bool = False,
         ramp_epochs: int = 1,
         freeze_epochs: int = 0,
+        bypass_codebook: bool = False,
         **model: object,
     ) -> None:
         super().__init__()
@@ -74,13 +76,13 @@ class BlobModule(LightningModule):
         self.ramp_enabled, self.ramp_epochs = ramp_enabled, ramp_epochs
         self.size_prior = config.cluster_size_prior
         self.tau = (config.tau_init, config.tau_min, config.tau_decay)
-        self.architecture = architecture(config, with_codebook=stage == 1)
+        self.architecture = architecture(config, with_codebook=not bypass_codebook)
         self.weights = LossWeights(card=lambda_card)
-        if stage == 1:
+        if not bypass_codebook:
             self.weights = LossWeights(
                 lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
             )
-        self.model = build_model(config, num_classes, with_codebook=stage == 1)
+        self.model = build_model(config, num_classes, with_codebook=not bypass_codebook)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._code_counts: dict[str, Tensor] = {}
@@ -165,7 +167,10 @@ class BlobModule(LightningModule):
         """AdamW; each step a linear warm-up, then half a cosine to zero."""
         matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
         others = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
         optimizer = AdamW(groups, lr=self.lr)
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = min(int(steps * self.warmup_epochs / self.epochs), steps - 1)
@@ -186,7 +191,7 @@ class BlobModule(LightningModule):
             "format": FORMAT,
             "stage": self.stage,
             "architecture": self.architecture,
-            "with_codebook": self.stage == 1,
+            "with_codebook": self.model.codebook is not None,
             **{key: meta[key] for key in ("task", "multilabel", "classes", "class_names", "split_column")},
             "data": meta["parameters"],
         }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from lightning.pytorch.loggers import WandbLogger
 
 from bioblobs.config import Paths
+from bioblobs.results import write_json, write_table
 from bioblobs.training.checkpoint import (
     check_architecture,
     check_classes,
@@ -21,10 +22,10 @@ from bioblobs.training.cli import StageCLI
 CURVES = (
     "train_loss",
     "val_loss",
-    "val_acc",
-    "val_fmax",
+    "val_score",
     "tau",
     "vq_share",
+    "train_perplexity",
     "val_perplexity",
     "val_codes_used",
     "val_coverage",
@@ -79,12 +80,9 @@ def finish_stage(cli: StageCLI) -> None:
     card["validation"] = {cli.model.score: score}
     write_checkpoint(paths.final_checkpoint(cli.stage), cli.model.model, card)
     curve = learning_curve(paths.stage(cli.stage) / "metrics.csv")
-    plots, metrics = Path(paths.plots), Path(paths.metrics)
-    plots.mkdir(parents=True, exist_ok=True)
-    metrics.mkdir(parents=True, exist_ok=True)
-    curve[["epoch", *(name for name in CURVES if name in curve)]].to_csv(
-        plots / f"stage_{cli.stage}.csv", index=False, float_format="%.6g"
-    )
+    curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
+    shown = curve[["epoch", *(name for name in CURVES if name in curve)]]
+    write_table(Path(paths.plots) / f"stage_{cli.stage}.csv", shown)
     best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
     summary = {
         "best_epoch": int(content["epoch"]),
@@ -93,7 +91,10 @@ def finish_stage(cli: StageCLI) -> None:
         "seed": cli.model.seed,
         **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
     }
-    (metrics / f"stage_{cli.stage}.json").write_text(json.dumps(summary, indent=1) + "\n")
+    write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()  # the next stage is a run of its own
 
 
 def learning_curve(path: Path) -> pd.DataFrame:
