@@ -72,9 +72,10 @@ class Group:
 
     def __getattribute__(self, name: str) -> object:
         value = object.__getattribute__(self, name)
-        if _reads is not None and name in type(self).__dataclass_fields__:  # type: ignore[attr-defined]
-            if not isinstance(value, Group):
-                _reads.add(f"{type(self).path}.{name}")
+        if _reads is not None and not isinstance(value, Group):
+            kind = type(self)
+            if name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
+                _reads.add(f"{kind.path}.{name}")
         return value
 
 
@@ -390,7 +391,7 @@ class OneLineErrors:
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print and exit with status 2, as parsers do."""
-        print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+        sys.stderr.write(f"error: {' '.join(str(message).split())}\n")
         sys.exit(2)
 
 

@@ -39,7 +39,7 @@ class DataReport:
     skipped: pd.DataFrame
 
     def length_histogram(self, width: int = 50) -> pd.DataFrame:
-        """Proteins per split and bin of ``width`` residues: group (the split), length (the bin's start), proteins."""
+        """One row a split (``group``) and bin of ``width`` residues (``length``, its start): proteins."""
         bins = self.lengths["length"] // width * width
         counts = self.lengths.assign(length=bins).value_counts(["split", "length"], sort=False)
         return counts.rename("proteins").rename_axis(index={"split": "group"}).reset_index()

@@ -118,7 +118,6 @@ class StoreWriter:
             neighbours[rows, : lists.shape[1]] = lists
             mutual[rows, : lists.shape[1]] = mutual_edges(lists)
             start += len(lists)
-        neighbours.flush(), mutual.flush()
         del neighbours, mutual
         np.save(self.scratch / "offsets.npy", np.cumsum([0, *self.lengths], dtype="<i8"))
         np.save(self.scratch / "labels.npy", labels)

@@ -1,4 +1,4 @@
-"""Neighbour lists of one protein, from its C-alpha coordinates. Torch-free: made once, when data are prepared."""
+"""Neighbour lists of one protein, from its C-alphas: made once, when data are prepared, without torch."""
 
 from __future__ import annotations
 

@@ -48,16 +48,16 @@ class GVP(nn.Module):
             self.gate = nn.Linear(n_out, v_out)
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
+        """(..., n), (3, ..., v) -> (..., n'), (3, ..., v')."""
         hidden = self.w_h(vectors)  # (3, ..., h)
         return self._finish(self.w_s(torch.cat([scalars, vector_norm(hidden)], -1)), hidden)
 
     def _finish(self, s_pre: Tensor, hidden: Tensor) -> Pair:
         """Gate the vectors and activate the scalars: s_pre (..., n), hidden (3, ..., h)."""
-        if self.dims_out[1]:
-            vectors = self.w_v(hidden) * torch.sigmoid(self.gate(s_pre))  # (3, ..., v)
-        else:
-            vectors = hidden[..., :0]
-        return (F.relu(s_pre) if self.activation else s_pre), vectors
+        scalars = F.relu(s_pre) if self.activation else s_pre
+        if not self.dims_out[1]:
+            return scalars, hidden[..., :0]
+        return scalars, self.w_v(hidden) * torch.sigmoid(self.gate(s_pre))  # (3, ..., v)
 
 
 class MessageGVP(GVP):
@@ -107,6 +107,7 @@ class PairNorm(nn.Module):
         self.scalar = nn.LayerNorm(dims[0])
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
+        """Normalised pair of the same shapes."""
         mean_square = vectors.square().sum(0).mean(-1, keepdim=True)  # (..., 1)
         return self.scalar(scalars), vectors * mean_square.clamp_min(_EPS).rsqrt()
 
@@ -119,6 +120,7 @@ class PairDropout(nn.Module):
         self.rate = rate
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
+        """Pair of the same shapes; itself in evaluation."""
         if not self.training or self.rate == 0:
             return scalars, vectors
         keep = F.dropout(vectors.new_ones(vectors.shape[1:]), self.rate)
@@ -155,6 +157,7 @@ class GVPLayer(nn.Module):
         self.dropout = PairDropout(drop_rate)
 
     def forward(self, node: Pair, edge: Pair, neighbours: Tensor, weights: Tensor | None) -> Pair:
+        """Updated (N, n), (3, N, v); arguments as of :meth:`MessageGVP.message` and neighbour_mean."""
         x = self.norms[0](*node) if self.norm_first else node
         messages = self.third(*self.second(*self.first.message(x, edge, neighbours)))
         update = (neighbour_mean(messages[0], weights), neighbour_mean(messages[1], weights))

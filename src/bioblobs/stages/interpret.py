@@ -94,9 +94,8 @@ def _say(summary: dict[str, Any]) -> None:
     print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
     if blobs["saturated"]:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
-    print(
-        f"codebook: {codebook['codes_used']} of {codebook['codes']} codes, perplexity {codebook['perplexity']}"
-    )
+    print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes used")
+    print(f"perplexity of their use: {codebook['perplexity']:.1f}")
     print(
         f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
         f"random residues by {faith['fall_random_residues']['value']:.3f}"
