@@ -44,6 +44,17 @@ def recorded_reads() -> Iterator[set[str]]:
         _reads = before
 
 
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Leave reads in the block out: those of a config that does not come from params.yaml."""
+    global _reads
+    before, _reads = _reads, None
+    try:
+        yield
+    finally:
+        _reads = before
+
+
 def note_read(key: str) -> None:
     """Record a key that is read past the group classes (a linked argument of the Lightning CLI)."""
     if _reads is not None:
@@ -56,12 +67,8 @@ class Group:
     path: ClassVar[str]
 
     def __post_init__(self) -> None:
-        global _reads
-        before, _reads = _reads, None  # checking a value is no use of it
-        try:
+        with unrecorded():  # checking a value is no use of it
             self.check()
-        finally:
-            _reads = before
 
     def check(self) -> None:
         """Refuse values that no single type can exclude.
@@ -401,7 +408,7 @@ class Parser(OneLineErrors, ArgumentParser):
 
 def subgroups(group: type) -> dict[str, type[Group]]:
     """Fields of a config class that are groups themselves."""
-    made = {item.name: item.default_factory for item in fields(group)}
+    made: dict[str, Any] = {item.name: item.default_factory for item in fields(group)}
     return {name: kind for name, kind in made.items() if isinstance(kind, type) and issubclass(kind, Group)}
 
 
@@ -412,7 +419,7 @@ def leaf_keys(group: type = Config) -> list[str]:
     return own + [key for kind in inner.values() for key in leaf_keys(kind)]
 
 
-def add_group(parser: ArgumentParser, group: type[Group]) -> None:
+def add_group(parser: ArgumentParser, group: type[Any]) -> None:
     """Declare every key of a group, one argument each, so that links and errors know its full name."""
     types = get_type_hints(group)
     texts = {p.arg_name: p.description for p in docstring_parser.parse(group.__doc__ or "").params}

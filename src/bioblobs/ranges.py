@@ -9,9 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    PositiveInt = NonNegativeInt = int
-    PositiveFloat = NonNegativeFloat = UnitFloat = float
-    EdgeTypes = str
+    from typing import TypeAlias
+
+    PositiveInt: TypeAlias = int
+    NonNegativeInt: TypeAlias = int
+    PositiveFloat: TypeAlias = float
+    NonNegativeFloat: TypeAlias = float
+    UnitFloat: TypeAlias = float
+    EdgeTypes: TypeAlias = str
 else:
     from jsonargparse.typing import (
         ClosedUnitInterval,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -33,7 +35,7 @@ class ProteinDataModule(LightningDataModule):
         max_residues: int = 6000,
         num_workers: int = 0,
         seed: int = 0,
-        **data: object,
+        **data: Any,
     ) -> None:
         super().__init__()
         config = DataConfig(**data)

@@ -54,6 +54,16 @@ ARRAYS = (
 )
 
 
+_RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
+    "coordinates": (np.dtype("<f4"), (4, 3)),
+    "residue_types": (np.dtype("u1"), ()),
+    "residue_numbers": (np.dtype("<i4"), ()),
+    "insertion_codes": (np.dtype("S1"), ()),
+    "chain_ids": (np.dtype("S4"), ()),
+}
+"""Arrays that are a protein's own, under the names of its record: dtype, shape a residue."""
+
+
 class StoreWriter:
     """Write a store protein by protein, beside its place, and move it there when all is well.
 
@@ -70,7 +80,7 @@ class StoreWriter:
     def __enter__(self) -> StoreWriter:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True)
-        for name in ("coordinates", "residue_types", "residue_numbers", "insertion_codes", "chain_ids"):
+        for name in _RESIDUE_ARRAYS:
             self.files[name] = (self.scratch / f"{name}.raw").open("wb")
         return self
 
@@ -83,11 +93,8 @@ class StoreWriter:
 
     def add(self, protein: Protein) -> None:
         """Append one protein; all of its residues have a complete backbone."""
-        self.files["coordinates"].write(np.ascontiguousarray(protein.coordinates, "<f4"))
-        self.files["residue_types"].write(np.ascontiguousarray(protein.residue_types, "u1"))
-        self.files["residue_numbers"].write(np.ascontiguousarray(protein.residue_numbers, "<i4"))
-        self.files["insertion_codes"].write(np.ascontiguousarray(protein.insertion_codes, "S1"))
-        self.files["chain_ids"].write(np.ascontiguousarray(protein.chain_ids, "S4"))
+        for name, (dtype, _) in _RESIDUE_ARRAYS.items():
+            self.files[name].write(np.ascontiguousarray(getattr(protein, name), dtype).tobytes())
         self.lists.append(neighbour_lists(protein.coordinates[:, 1], self.edge_types))
         self.lengths.append(len(protein))
 
@@ -100,12 +107,10 @@ class StoreWriter:
     ) -> None:
         """Write what belongs to whole proteins and put the store in its place."""
         total = sum(self.lengths)
-        for name, file in self.files.items():
-            file.close()
-            dtype, shape = _RESIDUE_DTYPES[name], (total, *_RESIDUE_SHAPES.get(name, ()))
-            raw = np.memmap(self.scratch / f"{name}.raw", dtype, "r", shape=shape) if total else None
-            np.save(self.scratch / f"{name}.npy", np.empty(shape, dtype) if raw is None else raw)
-            del raw
+        for name, (dtype, shape) in _RESIDUE_ARRAYS.items():
+            self.files[name].close()
+            raw = np.fromfile(self.scratch / f"{name}.raw", dtype).reshape(total, *shape)
+            np.save(self.scratch / f"{name}.npy", raw)
             (self.scratch / f"{name}.raw").unlink()
         width = max((lists.shape[1] for lists in self.lists), default=0)
         shape = (total, width)
@@ -222,16 +227,6 @@ class Store:
         """
         if _content_hash(self.path) != self.meta["content_sha256"]:
             raise BioBlobsError(f"{self.path}: content differs from its hash; prepare it again")
-
-
-_RESIDUE_DTYPES = {
-    "coordinates": np.dtype("<f4"),
-    "residue_types": np.dtype("u1"),
-    "residue_numbers": np.dtype("<i4"),
-    "insertion_codes": np.dtype("S1"),
-    "chain_ids": np.dtype("S4"),
-}
-_RESIDUE_SHAPES: dict[str, tuple[int, ...]] = {"coordinates": (4, 3)}
 
 
 def _content_hash(folder: Path) -> str:

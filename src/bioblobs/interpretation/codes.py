@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import biotite.structure as struc
@@ -50,23 +51,22 @@ def describe_codes(
     Fisher's exact test, one-sided, Benjamini-Hochberg corrected over all (code, class) pairs.
     """
     residues = _residue_table(store, rows, records)
-    everything = _shares(residues)
-    background = {"composition": everything["type"], "secondary_structure": everything["structure"]}
+    background = _shares(residues)
     blobs = blob_table(records)
     enriched = _enrichment(store, records, blobs, significance)
     described = []
-    for code, members in sorted(blobs.groupby("code"), key=lambda item: (-len(item[1]), item[0])):
-        shares = _shares(residues[residues["code"] == code])
+    counts = Counter(blobs["code"].tolist())
+    for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        members = blobs[blobs["code"] == code]
         described.append(
             {
-                "code": int(code),
-                "blobs": len(members),
+                "code": code,
+                "blobs": count,
                 "proteins": int(members["protein"].nunique()),
                 "mean_importance": round(float(members["importance"].mean()), 6),
                 "mean_size": round(float(members["size"].mean()), 3),
-                "composition": shares["type"],
-                "secondary_structure": shares["structure"],
-                "enriched_classes": enriched.get(int(code), []),
+                **_shares(residues[residues["code"] == code]),
+                "enriched_classes": enriched.get(code, []),
             }
         )
     return {"background": background, "codes": described}
@@ -89,32 +89,35 @@ def _residue_table(store: Store, rows: NDArray[np.int64], records: list[Any]) ->
 
 def _shares(residues: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Share of each residue type and each secondary structure."""
-    return {
-        column: residues[column].value_counts(normalize=True).sort_index().round(4).to_dict()
-        for column in ("type", "structure")
-    }
+
+    def share(column: str) -> dict[str, float]:
+        counts = Counter(residues[column].tolist())
+        return {name: round(counts[name] / len(residues), 4) for name in sorted(counts)}
+
+    return {"composition": share("type"), "secondary_structure": share("structure")}
 
 
 def _enrichment(
     store: Store, records: list[Any], blobs: pd.DataFrame, significance: float
-) -> dict[int, list[Any]]:
-    holds = pd.crosstab(blobs["protein"], blobs["code"]).reindex(range(len(records)), fill_value=0) > 0
-    has = np.array([[name in record["true"] for name in store.classes] for record in records])
+) -> dict[Any, list[Any]]:
+    holders = {code: set(part["protein"]) for code, part in blobs.groupby("code")}
+    having = {
+        label: {place for place, record in enumerate(records) if name in record["true"]}
+        for label, name in enumerate(store.classes)
+    }
     tests = []
-    for code in holds:
-        holder = holds[code].to_numpy()
-        for label in np.flatnonzero(has.any(0)):
-            both = int((holder & has[:, label]).sum())
-            table = [
-                [both, int(holder.sum()) - both],
-                [int(has[:, label].sum()) - both, int((~holder & ~has[:, label]).sum())],
-            ]
+    for code, holder in holders.items():
+        for label, members in having.items():
+            if not members:
+                continue
+            both, neither = len(holder & members), len(records) - len(holder | members)
+            table = [[both, len(holder - members)], [len(members - holder), neither]]
             ratio, p = fisher_exact(table, alternative="greater")
-            tests.append((int(code), int(label), both, float(ratio), float(p)))
+            tests.append((code, label, both, float(ratio), float(p)))
     if not tests:
         return {}
     adjusted = false_discovery_control([p for *_, p in tests])
-    found: dict[int, list[Any]] = {}
+    found: dict[Any, list[Any]] = {}
     for (code, label, both, ratio, p), q in sorted(
         zip(tests, adjusted, strict=True), key=lambda item: item[1]
     ):

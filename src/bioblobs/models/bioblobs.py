@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
@@ -75,7 +76,8 @@ class BioBlobs(nn.Module):
         graph = build_graph(batch, self.edge_scalars)
         x = self.encoder(graph, batch.residue_types).float()  # (N, D)
         size = batch.num_proteins
-        blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size)
+        with torch.autocast(x.device.type, enabled=False):  # choices need full precision
+            blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size)
         return segment_pool(x, batch.batch, size, self.pooling), blobs
 
     def read(self, pooled: Tensor, blobs: Blobs) -> Prediction:
@@ -84,7 +86,8 @@ class BioBlobs(nn.Module):
             logits, importance = self.readout(pooled, blobs.embedding, blobs.mask)
             return Prediction(logits, blobs, importance)
         b, s, d = blobs.embedding.shape
-        quantised = self.codebook(blobs.embedding.reshape(b * s, d), blobs.mask.reshape(-1))
+        with torch.autocast(pooled.device.type, enabled=False):
+            quantised = self.codebook(blobs.embedding.reshape(b * s, d), blobs.mask.reshape(-1))
         seen = blobs.embedding if self.blob_input == "raw" else quantised.vectors.view(b, s, d)
         logits, importance = self.readout(pooled, seen, blobs.mask)
         return Prediction(logits, blobs, importance, quantised.codes.view(b, s), quantised)

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from bioblobs.config import ModelConfig
+from bioblobs.config import ModelConfig, unrecorded
 from bioblobs.errors import BioBlobsError
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.training.build import build_model
@@ -57,7 +57,8 @@ def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
     card = content["card"]
     try:
         config = ModelConfig(**card["architecture"])
-        model = build_model(config, len(card["classes"]), card["with_codebook"])
+        with unrecorded():
+            model = build_model(config, len(card["classes"]), card["with_codebook"])
         model.load_state_dict(network_weights(content))
     except (TypeError, KeyError, RuntimeError) as error:
         raise BioBlobsError(f"{path}: weights and card disagree ({error})") from error

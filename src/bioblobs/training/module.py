@@ -65,7 +65,7 @@ class BlobModule(LightningModule):
         ramp_epochs: int = 1,
         freeze_epochs: int = 0,
         bypass_codebook: bool = False,
-        **model: object,
+        **model: Any,
     ) -> None:
         super().__init__()
         config = ModelConfig(**model)
@@ -163,7 +163,7 @@ class BlobModule(LightningModule):
             counts.index_add_(0, prediction.codes.reshape(-1), blobs.mask.float().reshape(-1))
         return prediction, terms["loss"]
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """AdamW; each step a linear warm-up, then half a cosine to zero."""
         matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
         others = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]

@@ -76,7 +76,7 @@ def finish_stage(cli: StageCLI) -> None:
     content = read_checkpoint(best)
     cli.model.model.load_state_dict(network_weights(content))
     card = {**content["card"], "epoch": content["epoch"], "seed": cli.model.seed}
-    score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr, arg-type]
+    score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr]
     card["validation"] = {cli.model.score: score}
     write_checkpoint(paths.final_checkpoint(cli.stage), cli.model.model, card)
     curve = learning_curve(paths.stage(cli.stage) / "metrics.csv")

@@ -1,0 +1,62 @@
+# Thin names over ordinary commands. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+TASKS ?= enzymecommission geneontology proteinfamily
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint tasks readme clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed ## make .venv with what runs the project
+
+repro: setup ## the main job: the whole pipeline on the embedded sample (dvc repro)
+	@$(RUN) dvc repro
+
+test: $(VENV)/.installed-dev ## all tests
+	@$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/.installed-dev ## style and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+tasks: setup ## the other three tasks, shortened; results in metrics/tasks
+	@mkdir -p metrics/tasks
+	@set -e; for task in $(TASKS); do \
+	  $(RUN) python run_partoken_multistage.py --config params/$$task.yaml; \
+	  folder=$$(ls -d outputs/partoken-multistage/$$task/multistage_* | sort -V | tail -n 1); \
+	  cp "$$folder/metrics/test.json" metrics/tasks/$$task.json; \
+	done
+
+readme: $(VENV)/.installed-dev ## redraw the README's tables and pictures from metrics/ and plots/
+	@$(RUN) PYTHONPATH=src python docs/update_readme.py
+
+clean: ## remove what runs have made, the environment included
+	rm -rf $(VENV) outputs data/prepared data/stores .pytest_cache .mypy_cache .ruff_cache
+
+# The environment. Each step says plainly what is missing.
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "error: $(PYTHON) is not installed; install Python 3.11, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@command -v git >/dev/null || { echo "error: git is not installed; DVC needs it"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "error: $(PYTHON) cannot make virtual environments; install its venv package (python3.11-venv)"; exit 1; }
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV) (the first time takes some minutes)"
+	@$(PIP) -q $$(grep -E '^(torch|numpy)==' requirements.txt) setuptools wheel ninja
+	@grep -v '^torch-scatter' requirements.txt > $(VENV)/without-scatter.txt
+	@$(PIP) -q -r $(VENV)/without-scatter.txt
+	@echo "building torch-scatter (about 5 minutes once; pip keeps the result)"
+	@$(RUN) $(PIP) -q --no-build-isolation $$(grep '^torch-scatter' requirements.txt) > $(VENV)/torch-scatter.log 2>&1 || \
+	  echo "note: torch-scatter could not be built ($(VENV)/torch-scatter.log says why; it needs a C++ compiler); going on without it: same results, torch's own scatter"
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(PIP) -q -r requirements-dev.txt
+	@touch $@

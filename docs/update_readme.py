@@ -1,0 +1,141 @@
+"""Redraw what the README shows of the results: tables from metrics/, pictures from `dvc plots show`.
+
+`make readme` runs it. With ``--check`` it changes nothing and fails where the README's tables are not
+those that metrics/ holds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PICTURES = ROOT / "docs" / "pictures"
+SHOWN = {
+    "Test scores with 95 % intervals": "test_scores",
+    "Confusion on the test set": "confusion",
+    "Validation score": "validation_score",
+    "Calibration": "calibration",
+    "Blob importance": "blob_importance",
+    "Blob sizes": "blob_sizes",
+    "Codebook usage": "codebook_usage",
+    "Faithfulness": "faithfulness",
+    "Chains per class": "chains_per_class",
+    "Chain lengths": "chain_lengths",
+}
+"""Plot of dvc.yaml -> file in docs/pictures."""
+PREDICTORS = {
+    "stage1": "stage 1 (fine-tuned, codebook)",
+    "stage0": "stage 0 (baseline)",
+    "composition": "logistic regression on composition",
+    "majority": "majority class",
+}
+
+
+def table(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def interval(score: dict[str, Any]) -> str:
+    """0.902 (0.865-0.936)."""
+    if score["value"] is None:
+        return "undefined"
+    return f"{score['value']:.3f} ({score['low']:.3f}-{score['high']:.3f})"
+
+
+def results() -> str:
+    """Test metrics of the default run."""
+    scores = json.loads((ROOT / "metrics" / "test.json").read_text())
+    names = list(scores["stage1"])
+    rows = [["test set", *(name.replace("_", " ") for name in names)]]
+    rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in PREDICTORS.items()]
+    return table(rows)
+
+
+def ablation() -> str:
+    """What the blobs add in the default run."""
+    found = json.loads((ROOT / "metrics" / "ablation.json").read_text())
+    score = next(iter(found["as_trained"]))
+    rows = [["stage 1 read out with", score, "mean change of a probability"]]
+    rows += [
+        [name.replace("_", " "), f"{v[score]:.3f}", f"{v['mean_probability_change']:.4f}"]
+        for name, v in found.items()
+    ]
+    return table(rows)
+
+
+def explanations() -> str:
+    """Blobs, codes and faithfulness in the default run."""
+    m = json.loads((ROOT / "metrics" / "interpretability.json").read_text())
+    blobs, codes, faith = m["blobs"], m["codebook"], m["faithfulness"]
+    rows = [
+        ["measured on the test set", "value"],
+        ["blobs a protein; mean size", f"{blobs['per_protein']:.1f}; {blobs['mean_size']:.1f} residues"],
+        ["residues in a blob", f"{blobs['mean_coverage']:.1%}"],
+        ["blobs at the size cap", f"{blobs['share_at_cap']:.1%}"],
+        ["codes in use; perplexity", f"{codes['codes_used']} of {codes['codes']}; {codes['perplexity']:.1f}"],
+        ["importance of the top blob", f"{m['importance']['mean_of_top_blob']:.3f}"],
+        ["probability lost without the top blob", interval(faith["fall_top_blob"])],
+        ["probability lost without as many random residues", interval(faith["fall_random_residues"])],
+        ["difference", interval(faith["difference"])],
+    ]
+    return table(rows)
+
+
+def tasks() -> str:
+    """The other tasks' shortened runs (`make tasks`)."""
+    rows = [["task", "score", "stage 1", "stage 0", "composition", "majority"]]
+    for path in sorted((ROOT / "metrics" / "tasks").glob("*.json")):
+        scores = json.loads(path.read_text())
+        name = next(iter(scores["stage1"]))  # accuracy, or Fmax
+        order = ("stage1", "stage0", "composition", "majority")
+        rows.append([f"`{path.stem}`", name, *(interval(scores[key][name]) for key in order)])
+    return table(rows)
+
+
+BLOCKS = {"results": results, "ablation": ablation, "explanations": explanations, "tasks": tasks}
+
+
+def updated(text: str) -> str:
+    """The README with every block between ``<!-- name -->`` and ``<!-- /name -->`` made anew."""
+    for name, make in BLOCKS.items():
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}\n{make()}\n{end}{after}"
+    return text
+
+
+def draw() -> None:
+    """Render the plots that DVC shows, without a browser."""
+    import vl_convert
+
+    shown = subprocess.run(
+        ["dvc", "plots", "show", "--json"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    plots = json.loads(shown.stdout)["data"]
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for title, name in SHOWN.items():
+        png = vl_convert.vegalite_to_png(plots[title][0]["content"], scale=1.5)
+        (PICTURES / f"{name}.png").write_bytes(png)
+
+
+def main() -> None:
+    """Command line."""
+    text = README.read_text()
+    if "--check" in sys.argv[1:]:
+        if updated(text) != text:
+            sys.exit("error: README.md does not show what metrics/ holds; run make readme")
+        return
+    draw()
+    README.write_text(updated(text))
+
+
+if __name__ == "__main__":
+    main()

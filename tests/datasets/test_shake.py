@@ -1,0 +1,302 @@
+"""ProteinShake's data sets, from files that its own writer makes: labels, splits, residues, damage."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from proteinshake.utils import write_avro
+
+from bioblobs.config import DataConfig
+from bioblobs.datasets.prepare import prepare_store
+from bioblobs.datasets.shake import DATASET_CLASSES, protein_from_atoms
+from bioblobs.datasets.store import ARRAYS, SPLITS, Store
+from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.alphabet import SYMBOLS, decode
+from bioblobs.proteins.record import ATOMS
+from conftest import random_chain
+
+Atom = tuple[str, int, str, Any]  # name, residue number, residue letter, place
+Edit = Callable[[list[Atom]], list[Atom]]
+COUNT, LENGTH, NUMBERS = 12, 14, list(range(5, 19))
+COLUMNS = ("random_split", "sequence_split_0.3", "structure_split_0.7")
+EC = ("1.1.1.37", "2.7.7.4", "3.4.21.1")
+GO = ("GO:0005198", "GO:0003674", "GO:0003674")  # the files repeat terms
+PFAM = (["PF00102", "PF00001"], ["PF00001"], ["PF07714"])
+TRUE: dict[tuple[str, str], Callable[[int], set[str]]] = {
+    ("enzymecommission", "class"): lambda i: {EC[i % 3][0]},
+    ("geneontology", "class"): lambda i: set(GO[: 1 + i % 3]),
+    ("proteinfamily", "class"): lambda i: {PFAM[i % 3][0]},  # the first, as ProteinShake's task takes it
+    ("scop", "class"): lambda i: {f"100000{i % 3}"},
+    ("scop", "fold"): lambda i: {f"200000{i % 2}"},
+    ("scop", "superfamily"): lambda i: {f"300000{i % 4}"},
+    ("scop", "family"): lambda i: {f"400000{i % 6}"},
+}  # labels of protein i
+
+
+def labels(dataset_name: str, i: int) -> dict[str, Any]:
+    """The fields that the files of each data set hold."""
+    levels = {"CL": (1, 3), "CF": (2, 2), "SF": (3, 4), "FA": (4, 6)}
+    return {
+        "enzymecommission": {"EC": EC[i % 3]},
+        "proteinfamily": {"Pfam": PFAM[i % 3]},
+        "scop": {f"SCOP-{level}": f"{first}00000{i % count}" for level, (first, count) in levels.items()},
+        "geneontology": {"molecular_function": list(GO[: 1 + i % 3]), "cellular_component": ["GO:0005575"]},
+    }[dataset_name]
+
+
+def split_of(i: int, column: str) -> str:
+    """Different in every column, so that a mixed-up column shows; the last protein has none."""
+    places = ("train", "train", "val", "train", "test", "train")
+    return "none" if i == COUNT - 1 else places[(i + COLUMNS.index(column)) % 6]
+
+
+def letters(i: int) -> str:
+    return (SYMBOLS[:20] * 2)[i : i + LENGTH]
+
+
+def atoms_of(i: int) -> list[Atom]:
+    """Backbone and C-beta, in the order of a structure file."""
+    chain = random_chain(LENGTH, i)
+    whole = np.concatenate([chain, chain[:, 1:2] + 1.5], 1)
+    return [
+        (name, number, letter, place)
+        for number, letter, residue in zip(NUMBERS, letters(i), whole, strict=True)
+        for name, place in zip((*ATOMS, "CB"), residue, strict=True)
+    ]
+
+
+def columns(atoms: list[Atom], several_chains: bool) -> dict[str, list[Any]]:
+    """As ProteinShake keeps them: one list a property."""
+    names, numbers, types, places = (list(column) for column in zip(*atoms, strict=True))
+    xyz = dict(zip("xyz", np.array(places, float).T.tolist(), strict=True))
+    chain = {"chain_id": ["A" if number < 12 else "B" for number in numbers]} if several_chains else {}
+    made = {"atom_type": names, "residue_number": numbers, "residue_type": types, **xyz, **chain}
+    return {"atom_number": list(range(len(atoms))), "SASA": [2.0] * len(atoms), **made}
+
+
+def file_of(data: DataConfig, resolution: str) -> Path:
+    name = f"{DATASET_CLASSES[data.dataset_name]}.{resolution}.avro"
+    return Path(data.data_dir) / "raw" / data.dataset_name / name
+
+
+def write(data: DataConfig, resolution: str, order: Iterable[int], edit: Edit = list) -> None:
+    """One file; ``edit`` changes the atoms of protein 0."""
+    several, proteins = data.dataset_name == "geneontology", []
+    for i in order:
+        held = {"ID": f"{i:04d}", "sequence": letters(i), **labels(data.dataset_name, i)}
+        held |= {column: split_of(i, column) for column in COLUMNS}
+        atoms = edit(atoms_of(i)) if i == 0 else atoms_of(i)
+        inner = columns([a for a in atoms if resolution == "atom" or a[0] == "CA"] or atoms[:1], several)
+        if resolution == "residue":
+            del inner["atom_number"], inner["atom_type"]
+        proteins.append({"protein": held, resolution: inner})
+    write_avro(proteins, file_of(data, resolution))
+
+
+def written(folder: Path, dataset_name: str = "scop", edit: Edit = list, **keys: Any) -> DataConfig:
+    """A ProteinShake root, and the keys that read it."""
+    keys = {"min_class_size": 1, "edge_types": "knn_4", **keys}
+    data = DataConfig(source="proteinshake", dataset_name=dataset_name, data_dir=str(folder), **keys)
+    file_of(data, "atom").parent.mkdir(parents=True)
+    for resolution in ("residue", "atom"):
+        write(data, resolution, range(COUNT), edit)
+    return data
+
+
+def prepared(data: DataConfig) -> Store:
+    path = Path(data.data_dir) / "prepared"
+    prepare_store(data, 0, path)
+    return Store(path)
+
+
+def residues(store: Store, name: str = "0000") -> dict[str, Any]:
+    """What the store holds of one protein."""
+    row = store.table()["id"].tolist().index(name)
+    span = slice(store.offsets[row], store.offsets[row + 1])
+    return {field: np.asarray(getattr(store, field)[span]) for field in ARRAYS[:5]}
+
+
+def assert_refused(data: DataConfig, resolution: str) -> None:
+    """One error that names the file, and no trace of a store."""
+    with pytest.raises(BioBlobsError) as error:
+        prepared(data)
+    assert str(file_of(data, resolution)) in str(error.value)
+    assert [each.name for each in Path(data.data_dir).iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize(("dataset_name", "level"), TRUE)
+def test_labels_and_residues_are_those_of_the_files(tmp_path: Path, dataset_name: str, level: str) -> None:
+    true = TRUE[dataset_name, level]
+    store = prepared(written(tmp_path, dataset_name, scop_level=level))
+    used = range(COUNT - 1)  # the last has no split
+    assert store.table()["id"].tolist() == [f"{i:04d}" for i in used]
+    trained = [true(i) for i in used if split_of(i, "structure_split_0.7") == "train"]
+    assert store.classes == sorted(set().union(*trained))
+    for i in used:
+        label = store.labels[i]
+        places = np.flatnonzero(label) if store.multilabel else [j for j in [label] if j >= 0]
+        assert {store.classes[j] for j in places} == true(i) & set(store.classes)
+        held = residues(store, f"{i:04d}")
+        np.testing.assert_array_equal(held["coordinates"], random_chain(LENGTH, i))
+        assert decode(held["residue_types"]) == letters(i)
+        assert held["residue_numbers"].tolist() == NUMBERS
+        assert set(held["insertion_codes"].tolist()) == {b""}
+
+
+@pytest.mark.parametrize(
+    ("split", "threshold"),
+    [("random", 0.7), ("sequence", 0.3), ("structure", 0.7), ("structure", 0.5), ("sequence", 0.7)],
+)
+def test_split_keys_choose_the_column_or_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], split: str, threshold: float
+) -> None:
+    data = written(tmp_path, split=split, split_similarity_threshold=threshold)
+    column = "random_split" if split == "random" else f"{split}_split_{threshold}"
+    if column in COLUMNS:
+        assert [SPLITS[i] for i in prepared(data).split] == [split_of(i, column) for i in range(COUNT - 1)]
+    else:
+        with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold"):
+            prepared(data)
+        assert not (tmp_path / "prepared").exists()
+    assert "random split" not in capsys.readouterr().out  # ProteinShake says so when it makes one up
+
+
+def test_split_without_a_protein_is_an_empty_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "split_of", lambda i, column: "test" if i % 3 == 0 else "train")
+    assert np.bincount(prepared(written(tmp_path)).split).tolist() == [8, 0, 4]
+
+
+def test_chains_of_a_complex_stay_apart(tmp_path: Path) -> None:
+    store = prepared(written(tmp_path, "geneontology"))
+    assert residues(store)["chain_ids"].tolist() == [b"A"] * 7 + [b"B"] * 7
+    twins = columns(
+        [("CA", 1, "A", np.zeros(3)), ("CA", 1, "A", np.ones(3))], several_chains=False
+    )  # number and type go on
+    assert protein_from_atoms("x", {**twins, "chain_id": ["A", "B"]}).chain_ids.tolist() == [b"A", b"B"]
+
+
+@pytest.mark.parametrize("pair", ["AA", "AG"])
+def test_repeated_number_gives_two_residues(tmp_path: Path, pair: str) -> None:
+    """ProteinShake drops insertion codes: 52 and 52A both come as 52, of one type or of two."""
+    typed = {8: pair[0], 9: pair[1]}
+
+    def edit(atoms: list[Atom]) -> list[Atom]:
+        return [(name, n - (n > 8), typed.get(n, letter), place) for name, n, letter, place in atoms]
+
+    held = residues(prepared(written(tmp_path, edit=edit)))
+    assert held["residue_numbers"].tolist() == [5, 6, 7, 8, 8, *range(9, 18)]
+    assert decode(held["residue_types"])[3:5] == pair
+    np.testing.assert_array_equal(held["coordinates"], random_chain(LENGTH, 0))
+
+
+@pytest.mark.parametrize("atom", ATOMS)
+def test_first_of_alternate_locations_is_kept(tmp_path: Path, atom: str) -> None:
+    def twice(a: Atom) -> list[Atom]:
+        return [a, (*a[:3], a[3] + 0.4)] if a[:2] == (atom, 9) else [a]
+
+    data = written(tmp_path, edit=lambda atoms: [b for a in atoms for b in twice(a)])
+    held = residues(prepared(data))
+    assert held["residue_numbers"].tolist() == NUMBERS
+    np.testing.assert_array_equal(held["coordinates"], random_chain(LENGTH, 0))
+
+
+@pytest.mark.parametrize("atom", ATOMS)
+def test_incomplete_residue_leaves_a_gap_in_the_numbers(tmp_path: Path, atom: str) -> None:
+    data = written(tmp_path, edit=lambda atoms: [a for a in atoms if a[:2] != (atom, 9)])
+    report = prepare_store(data, 0, tmp_path / "prepared")
+    held = residues(Store(tmp_path / "prepared"))
+    stays = [number for number in NUMBERS if number != 9 or atom == "O"]  # only O may be missing
+    assert held["residue_numbers"].tolist() == stays
+    wanted = random_chain(LENGTH, 0)
+    wanted[4, ATOMS.index(atom)] = np.nan
+    np.testing.assert_array_equal(held["coordinates"], wanted[np.array(stays) - 5])
+    assert report.summary["residues_without_backbone"] == LENGTH - len(stays)
+
+
+def test_protein_without_backbone_is_skipped_and_reported(tmp_path: Path) -> None:
+    data = written(tmp_path, edit=lambda atoms: [("CB", *a[1:]) for a in atoms])
+    assert prepare_store(data, 0, tmp_path / "prepared").skipped["id"].tolist() == ["0000"]
+    next_one = residues(Store(tmp_path / "prepared"), "0001")["coordinates"]
+    np.testing.assert_array_equal(next_one, random_chain(LENGTH, 1))
+
+
+@pytest.mark.parametrize("order", [[1, 0, *range(2, COUNT)], range(9)], ids=["swapped", "fewer"])
+def test_files_that_hold_other_proteins_are_refused(tmp_path: Path, order: Iterable[int]) -> None:
+    """Coordinates of one protein under the label of another must not pass."""
+    data = written(tmp_path)
+    write(data, "atom", order)
+    assert_refused(data, "atom")
+
+
+@pytest.mark.parametrize("resolution", ["residue", "atom"])
+@pytest.mark.parametrize("damage", [0.0, 0.01, 0.3, 0.7, 0.999, b"11", b"13", b"many", b""])
+def test_cut_file_or_wrong_count_is_refused(tmp_path: Path, resolution: str, damage: float | bytes) -> None:
+    """A share of the file that is left, or another number of proteins in its head."""
+    data, key = written(tmp_path), b"number_of_proteins"
+    content = file_of(data, resolution).read_bytes()
+    if isinstance(damage, bytes):
+        changed = content.replace(key + b"\x0412", key + bytes([2 * len(damage)]) + damage)
+    else:
+        changed = content[: int(damage * len(content))]
+    assert changed != content
+    file_of(data, resolution).write_bytes(changed)
+    assert_refused(data, resolution)
+
+
+@pytest.mark.parametrize("resolution", ["residue", "atom"])
+def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path, resolution: str) -> None:
+    """Damage that still reads as numbers cannot be seen; all other damage is one error."""
+    data, rng = written(tmp_path), np.random.default_rng(0)
+    content = (path := file_of(data, resolution)).read_bytes()
+    for place in [*rng.integers(1500, size=30), *rng.integers(len(content), size=15)]:  # header, anywhere
+        flipped = bytes([content[place] ^ int(rng.integers(1, 256))])
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        with contextlib.suppress(BioBlobsError):
+            prepared(data)
+
+
+def answer(status: int, content: bytes = b"") -> requests.Response:
+    """What the web server sends."""
+    made = requests.Response()
+    made.status_code, made.raw = status, io.BytesIO(content)
+    return made
+
+
+@pytest.mark.parametrize("missing", [("residue", "atom"), ("atom",), ("residue",)])
+@pytest.mark.parametrize("fault", ["no network", "not found", "cut off", "no gzip"])
+def test_bad_download_is_one_error_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], fault: str
+) -> None:
+    def ask(*_: object, **__: object) -> requests.Response:
+        if fault == "no network":
+            raise requests.ConnectionError("no route to host")
+        return answer(404) if fault == "not found" else answer(200, body)
+
+    data = written(tmp_path)
+    whole = gzip.compress(file_of(data, "atom").read_bytes())
+    body = whole[: len(whole) // 2] if fault == "cut off" else b"<html>try later</html>"
+    for resolution in missing:
+        file_of(data, resolution).unlink()
+    there = sorted(file_of(data, "atom").parent.iterdir())
+    monkeypatch.setattr(requests, "get", ask)
+    monkeypatch.setattr(requests, "head", ask)
+    assert_refused(data, missing[0])
+    assert sorted(file_of(data, "atom").parent.iterdir()) == there, "a partial file stayed"
+
+
+def test_good_download_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, sent = written(tmp_path), {}
+    for path in (file_of(data, "residue"), file_of(data, "atom")):
+        sent[f"{path.name}.gz"] = gzip.compress(path.read_bytes())
+        path.unlink()
+    monkeypatch.setattr(requests, "get", lambda url, **_: answer(200, sent[url.rsplit("/", 1)[1]]))
+    monkeypatch.setattr(requests, "head", lambda *_, **__: answer(200))
+    assert len(prepared(data)) == COUNT - 1

@@ -1,0 +1,300 @@
+"""The partitioner: its invariants on random proteins, its equations against plain loops, its gradients."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components, shortest_path
+from torch import Tensor
+from torch_geometric.nn.pool.select import SelectOutput
+
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.partitioner import Blobs, Partitioner
+from bioblobs.training.losses import cardinality_loss
+from conftest import batch_of, random_chain
+
+WIDTH = 8
+LENGTHS = (40, 25, 3, 1, 60)
+
+
+def proteins(*lengths: int, k: int = 6) -> ProteinBatch:
+    return batch_of([random_chain(length, seed=length) for length in lengths], k=k)
+
+
+def embeddings(batch: ProteinBatch, scale: float = 1.0) -> Tensor:
+    return scale * torch.randn(len(batch.batch), WIDTH)
+
+
+def cut(partitioner: Partitioner, batch: ProteinBatch, x: Tensor) -> Blobs:
+    return partitioner.partition(x, batch.edge_index, batch.batch, batch.num_proteins)
+
+
+def adjacency(batch: ProteinBatch) -> csr_matrix:
+    """Of the symmetrised graph."""
+    ones, size = np.ones(batch.edge_index.shape[1]), len(batch.batch)
+    return csr_matrix((ones, tuple(batch.edge_index.numpy())), (size, size))
+
+
+def spied(partitioner: Partitioner, method: str) -> list[Any]:
+    """What each call of a method returns, in order."""
+    calls: list[Any] = []
+    original = getattr(partitioner, method)
+
+    def call(*args: Any) -> Any:
+        calls.append(original(*args))
+        return calls[-1]
+
+    setattr(partitioner, method, call)
+    return calls
+
+
+def check_invariants(partitioner: Partitioner, batch: ProteinBatch, blobs: Blobs, x: Tensor) -> None:
+    """Every invariant of section 3 of the method."""
+    graph = adjacency(batch)
+    counted = torch.zeros(batch.num_proteins, partitioner.max_clusters)
+    assert ((blobs.assignment >= -1) & (blobs.assignment < partitioner.max_clusters)).all()
+    for protein in range(batch.num_proteins):
+        own = batch.batch == protein
+        for slot in range(partitioner.max_clusters):
+            # One slot a residue and slots of one protein: blobs are disjoint and cross no protein.
+            members = (own & (blobs.assignment == slot)).nonzero()[:, 0].numpy()
+            counted[protein, slot] = len(members)
+            if not len(members):
+                assert not blobs.embedding[protein, slot].any()
+                assert blobs.expected_size[protein, slot] == 0
+                continue
+            assert len(members) <= partitioner.cluster_size_max
+            assert connected_components(graph[members][:, members])[0] == 1
+            (seed,) = (i for i in members if blobs.seeds[i])
+            assert shortest_path(graph, unweighted=True, indices=seed)[members].max() <= partitioner.k_hop
+            mean = x[members].mean(0)
+            torch.testing.assert_close(blobs.embedding[protein, slot], mean, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(blobs.size, counted)
+    assert torch.equal(blobs.mask, counted > 0)
+    assert blobs.mask[:, 0].all()  # every protein has a blob
+    inside = blobs.assignment >= 0
+    assert blobs.seeds.sum() == blobs.mask.sum() and inside[blobs.seeds].all()
+    assert (blobs.membership[inside] >= 0.5).all() and (blobs.membership[~inside] == 0).all()
+    assert (blobs.membership[blobs.seeds] == 1).all() and not blobs.soft.any()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    k=st.integers(1, 8),
+    max_clusters=st.integers(1, 6),
+    cluster_size_max=st.integers(1, 12),
+    k_hop=st.integers(1, 3),
+    threshold=st.sampled_from([0.3, 0.95, 1.0]),
+    scale=st.sampled_from([0.1, 1.0, 10.0]),
+    tau=st.sampled_from([0.1, 1.0]),
+    training=st.booleans(),
+)
+def test_invariants_hold_on_any_proteins(
+    lengths: list[int], k: int, scale: float, tau: float, threshold: float, training: bool, **shape: int
+) -> None:
+    torch.manual_seed(sum(lengths))
+    partitioner = Partitioner(WIDTH, termination_threshold=threshold, **shape).train(training)
+    partitioner.tau.fill_(tau)
+    batch = proteins(*lengths, k=k)
+    x = embeddings(batch, scale)
+    check_invariants(partitioner, batch, cut(partitioner, batch, x), x)
+
+
+def seed_logits(partitioner: Partitioner, x: Tensor, context: Tensor) -> Tensor:
+    hidden = torch.relu(partitioner.seed_residue(x) + partitioner.seed_context(context))
+    return partitioner.seed_logit(hidden)[:, 0]
+
+
+def reference(partitioner: Partitioner, x: Tensor, graph: csr_matrix) -> tuple[Tensor, Tensor, Tensor]:
+    """Section 3 for one protein in evaluation, by plain loops: assignment, embeddings, expected sizes."""
+    neighbours = [set(graph[i].indices.tolist()) for i in range(len(x))]
+    context, free = x.mean(0), set(range(len(x)))
+    assignment = torch.full((len(x),), -1)
+    embedding, expected = [], []
+    for slot in range(partitioner.max_clusters):
+        logits = seed_logits(partitioner, x, context)
+        seed = max(free, key=lambda i: float(logits[i]))
+        reached = {seed}
+        for _ in range(partitioner.k_hop):
+            reached |= {j for i in reached for j in neighbours[i] if j in free}
+        candidates = reached - {seed}
+        n = len(candidates)
+        between = sum(len(neighbours[i] & candidates) for i in candidates)
+        share = len(neighbours[seed] & candidates) / max(len(neighbours[seed]), 1)
+        local = x.new_tensor([math.log(1 + n), share, between / max(n * (n - 1), 1)])
+        theta = partitioner.threshold(torch.cat([x[seed], context, local]))[0]
+        affinity = partitioner.key(x) @ partitioner.query(x[seed]) / math.sqrt(partitioner.key.out_features)
+        members, p = {seed}, {}
+        for _ in range(partitioner.k_hop):
+            scores = {
+                i: affinity[i] + partitioner.alpha * len(neighbours[i] & members) / len(neighbours[i]) - theta
+                for i in candidates - members
+                if neighbours[i] & members
+            }
+            p |= {i: float(torch.sigmoid(score / partitioner.tau)) for i, score in scores.items()}
+            best = sorted((i for i in scores if scores[i] > 0), key=lambda i: -float(scores[i]))
+            members |= set(best[: partitioner.cluster_size_max - len(members)])
+        assignment[sorted(members)] = slot
+        embedding.append(x[sorted(members)].mean(0))
+        expected.append(1 + sum(p.values()))
+        context = context + partitioner.context_step * torch.tanh(partitioner.update(embedding[-1]))
+        free -= members
+        if len(x) - len(free) >= partitioner.termination_threshold * len(x):
+            break
+    return assignment, torch.stack(embedding), torch.tensor(expected, dtype=torch.float32)
+
+
+@pytest.mark.parametrize(("k_hop", "cap", "tau"), [(1, 15, 1.0), (2, 15, 0.3), (3, 6, 0.1)])
+@torch.no_grad()
+def test_partition_is_the_written_method(k_hop: int, cap: int, tau: float) -> None:
+    partitioner = Partitioner(WIDTH, max_clusters=5, cluster_size_max=cap, k_hop=k_hop).eval()
+    partitioner.tau.fill_(tau)
+    batch = proteins(*LENGTHS)
+    x = embeddings(batch)
+    blobs, exact = cut(partitioner, batch, x), copy.deepcopy(partitioner).double()
+    graph = adjacency(batch)
+    for protein in range(batch.num_proteins):
+        own = (batch.batch == protein).numpy()
+        assignment, embedding, expected = reference(exact, x[own].double(), graph[own][:, own])
+        assert torch.equal(blobs.assignment[own], assignment)
+        made = len(embedding)
+        assert blobs.mask[protein].tolist() == [True] * made + [False] * (partitioner.max_clusters - made)
+        torch.testing.assert_close(blobs.embedding[protein, :made].double(), embedding, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(blobs.expected_size[protein, :made], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_permuting_proteins_permutes_the_result_and_no_protein_sees_another() -> None:
+    partitioner = Partitioner(WIDTH).eval()
+    order = (3, 0, 4, 2, 1)
+    batch, other = proteins(*LENGTHS), proteins(*(LENGTHS[i] for i in order))
+    x = embeddings(batch)
+    own = [batch.batch == protein for protein in range(len(LENGTHS))]
+    blobs = cut(partitioner, batch, x)
+    permuted = cut(partitioner, other, torch.cat([x[own[i]] for i in order]))
+    assert torch.equal(permuted.assignment, torch.cat([blobs.assignment[own[i]] for i in order]))
+    torch.testing.assert_close(permuted.embedding, blobs.embedding[list(order)])
+    for protein, length in enumerate(LENGTHS):
+        alone = cut(partitioner, proteins(length), x[own[protein]])
+        assert torch.equal(alone.assignment, blobs.assignment[own[protein]])
+        torch.testing.assert_close(alone.embedding[0], blobs.embedding[protein])
+        torch.testing.assert_close(alone.expected_size[0], blobs.expected_size[protein])
+
+
+def test_evaluation_is_deterministic_and_training_is_not() -> None:
+    partitioner, batch = Partitioner(WIDTH).eval(), proteins(*LENGTHS)
+    x = embeddings(batch)
+    first, second = (cut(partitioner, batch, x).embedding for _ in range(2))
+    assert torch.equal(first, second)
+    partitioner.train()
+    assert not torch.equal(cut(partitioner, batch, x).seeds, cut(partitioner, batch, x).seeds)
+
+
+def test_noisy_seeds_are_drawn_from_the_softmax_of_the_logits() -> None:
+    # Gumbel-max (Jang et al. 2017): arg max of logits + noise, whatever the temperature of the soft weights.
+    partitioner, drawn, length = Partitioner(WIDTH, 1, cluster_size_max=1).train(), 3000, 4
+    x = 5 * torch.randn(length, WIDTH)
+    with torch.no_grad():
+        partitioner.tau.fill_(0.2)
+        expected = torch.softmax(seed_logits(partitioner, x, x.mean(0)), 0)
+        batch, no_edges = torch.arange(drawn).repeat_interleave(length), torch.empty(2, 0, dtype=torch.long)
+        seeds = partitioner.partition(x.repeat(drawn, 1), no_edges, batch, drawn).seeds
+    assert expected.max() - expected.min() > 0.2
+    torch.testing.assert_close(seeds.view(drawn, length).float().mean(0), expected, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_gradient_reaches_every_weight_and_the_embeddings(training: bool) -> None:
+    partitioner, batch = Partitioner(WIDTH, max_clusters=4).train(training), proteins(40, 25)
+    x = embeddings(batch).requires_grad_()
+    blobs = cut(partitioner, batch, x)
+    (blobs.embedding * torch.randn_like(blobs.embedding)).sum().backward()
+    # A constant added to all seed logits changes no softmax: that one bias can have no gradient.
+    names = {name for name, _ in partitioner.named_parameters()} - {"seed_logit.bias"}
+    gradients = {name: partitioner.get_parameter(name).grad for name in names} | {"x": x.grad}
+    for name, gradient in gradients.items():
+        assert gradient is not None and gradient.isfinite().all() and gradient.abs().max() > 0, name
+
+
+def test_straight_through_blob_is_the_hard_mean_with_the_gradient_of_the_soft_mean() -> None:
+    # The trap: hard + soft - stop(soft), both differentiable, gives the features twice the gradient.
+    partitioner, batch = Partitioner(WIDTH, max_clusters=1).eval(), proteins(30)
+    x = embeddings(batch).requires_grad_()
+    seeds, grown = spied(partitioner, "_seed"), spied(partitioner, "_grow")
+    blob = cut(partitioner, batch, x).embedding[0, 0]
+    (_, seed_soft), (members, p) = seeds[0], grown[0]
+    soft_weights = seed_soft + p
+    soft_mean = (soft_weights[:, None] * x).sum(0) / soft_weights.sum()
+    torch.testing.assert_close(blob, x[members].mean(0))
+    assert not torch.allclose(blob, soft_mean)
+    direction = torch.randn(WIDTH)
+    inputs = [x, partitioner.query.weight, partitioner.seed_logit.weight, partitioner.alpha]
+    found = torch.autograd.grad(blob @ direction, inputs, retain_graph=True)
+    expected = torch.autograd.grad(soft_mean @ direction, inputs)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [1.0, 40.0])
+def test_the_cardinality_gradient_pulls_the_expected_size_toward_the_prior(prior: float) -> None:
+    partitioner, batch = Partitioner(WIDTH, max_clusters=1).eval(), proteins(40, 30)
+    x, losses, sizes = embeddings(batch), [], []
+    optimizer = torch.optim.SGD(partitioner.parameters(), lr=0.01)
+    for _ in range(2):
+        blobs = cut(partitioner, batch, x)
+        losses.append(cardinality_loss(blobs.expected_size, blobs.mask, prior))
+        sizes.append(blobs.expected_size.mean().item())
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[1] < losses[0]
+    assert (sizes[1] > sizes[0]) == (prior > sizes[0])
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_the_shortest_proteins_pass(length: int) -> None:
+    # Fewer residues than slots: later slots stay empty.
+    partitioner, batch = Partitioner(WIDTH, max_clusters=10).train(), proteins(length)
+    x = embeddings(batch).requires_grad_()
+    blobs = cut(partitioner, batch, x)
+    check_invariants(partitioner, batch, blobs, x.detach())
+    (blobs.embedding.sum() + blobs.expected_size.sum()).backward()
+    assert x.grad is not None and x.grad.isfinite().all()
+    assert (blobs.assignment >= 0).all()
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+def test_a_protein_stops_once_enough_is_covered(threshold: float) -> None:
+    batch = proteins(40, 25, 10)
+    x = embeddings(batch)
+    blobs = cut(Partitioner(WIDTH, 40, 5, termination_threshold=threshold).eval(), batch, x)
+    for protein, length in enumerate((40, 25, 10)):
+        sizes = blobs.size[protein][blobs.mask[protein]]
+        assert sizes.sum() >= threshold * length > sizes[:-1].sum()
+
+
+def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
+    partitioner, batch = Partitioner(WIDTH).eval(), proteins(30)
+    x = embeddings(batch).requires_grad_()
+    one_way = batch.edge_index[:, batch.edge_index[0] < batch.edge_index[1]]
+    selected, blobs = partitioner(x, one_way), cut(partitioner, batch, x)
+    assert isinstance(selected, SelectOutput)
+    assert torch.equal(selected.node_index, (blobs.assignment >= 0).nonzero()[:, 0])
+    assert torch.equal(selected.cluster_index, blobs.assignment[selected.node_index])
+    assert (selected.num_nodes, selected.num_clusters) == (30, partitioner.max_clusters)
+    torch.testing.assert_close(selected.weight, torch.ones(len(selected.node_index)))
+    (selected.weight * torch.randn_like(selected.weight)).sum().backward()
+    assert x.grad is not None and x.grad.abs().max() > 0
+    several = proteins(20, 2, 30)
+    x = embeddings(several)
+    selected = partitioner(x, several.edge_index, several.batch, undirected=True)
+    sizes = torch.bincount(selected.cluster_index, minlength=selected.num_clusters)
+    assert torch.equal(sizes, cut(partitioner, several, x).size.long().reshape(-1))

@@ -1,0 +1,67 @@
+"""Running the project's commands in copies of the working tree, tiny."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+TINY = {
+    "data.subset": "60",
+    "data.max_length": "90",
+    "data.edge_types": "knn_6",
+    "model.node_h_dim": "[8,2]",
+    "model.edge_h_dim": "[4,1]",
+    "model.num_layers": "1",
+    "model.codebook_size": "16",
+    "multistage.stage0.epochs": "1",
+    "multistage.stage1.epochs": "1",
+    "multistage.stage1.kmeans_batches": "4",
+    "evaluation.bootstrap": "20",
+    "interpretability.deletion_repeats": "1",
+}
+"""Overrides that make every stage take a second or two."""
+
+
+def copy_of_the_tree(target: Path) -> Path:
+    """The files that git tracks, and new ones it does not ignore, as they are now; the sample is linked."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        source, place = ROOT / name, target / name
+        if not source.is_file():
+            continue  # deleted in the working tree
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name.startswith("data/sample/"):
+            place.symlink_to(source)
+        else:
+            shutil.copy(source, place)
+    return target
+
+
+def run(
+    command: list[str], folder: Path, timeout: float = 600, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command there, with this interpreter's environment first on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    fixed = {"PATH": path, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+    environment = {**inherited, **fixed, **variables}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    """Its output, once it is sure that it went well."""
+    assert done.returncode == 0, f"{done.args}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr

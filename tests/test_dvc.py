@@ -1,0 +1,93 @@
+"""dvc.yaml against the code: a stage declares the keys that it reads and the files that it imports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bioblobs.config import leaf_keys
+from conftest import ROOT
+from runs import TINY, ok, run
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = list(PIPELINE["stages"])
+RECORDER = """
+import importlib, json, sys
+from bioblobs.config import recorded_reads
+name, arguments = sys.argv[1], sys.argv[2:]
+module = importlib.import_module(f"bioblobs.stages.{name}")
+with recorded_reads() as reads:
+    module.main(arguments)
+files = [m.__file__ for n, m in sorted(sys.modules.items()) if n.startswith("bioblobs") and m.__file__]
+print("RECORDED", json.dumps({"reads": sorted(reads), "files": files}))
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
+    """What each stage read and imported, run in the order of the pipeline."""
+    folder = tmp_path_factory.mktemp("recorded")
+    paths = [f"--paths.{n}={folder / n}" for n in ("prepared", "output", "metrics", "plots")]
+    tiny = [f"--{key}={value}" for key, value in TINY.items()]
+    found = {}
+    for stage in STAGES:
+        words = ["fit"] if stage.startswith("train") else []
+        command = ["python", "-c", RECORDER, stage, *words, "--config", "params.yaml", *tiny, *paths]
+        output = ok(run(command, ROOT, PYTHONPATH="src"))
+        line = next(line for line in output.splitlines() if line.startswith("RECORDED"))
+        found[stage] = json.loads(line.removeprefix("RECORDED "))
+    return found
+
+
+def declared(stage: str) -> set[str]:
+    """Leaf keys behind a stage's params."""
+    wanted = PIPELINE["stages"][stage]["params"]
+    return {key for key in leaf_keys() for name in wanted if key == name or key.startswith(f"{name}.")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_exactly_the_keys_that_it_reads(
+    stage: str, recorded: dict[str, dict[str, list[str]]]
+) -> None:
+    assert set(recorded[stage]["reads"]) == declared(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_code_that_it_imports(
+    stage: str, recorded: dict[str, dict[str, list[str]]]
+) -> None:
+    deps = [ROOT / name for name in PIPELINE["stages"][stage]["deps"]]
+    for file in map(Path, recorded[stage]["files"]):
+        if file.name == "__init__.py":  # a docstring; the version is named where it is used
+            continue
+        assert any(file == dep or dep in file.parents for dep in deps), file
+
+
+def test_every_key_is_read_by_some_stage() -> None:
+    """A parameter that is accepted but does nothing is a defect."""
+    assert set().union(*(declared(stage) for stage in STAGES)) == set(leaf_keys())
+
+
+def outputs(cached: bool) -> set[str]:
+    """Names of all outputs that DVC's cache holds, or of those that git holds."""
+    every = [out for stage in STAGES for out in PIPELINE["stages"][stage]["outs"]]
+    return {
+        out if isinstance(out, str) else next(iter(out)) for out in every if isinstance(out, str) == cached
+    }
+
+
+def test_every_dependency_exists_or_is_made() -> None:
+    made = outputs(cached=True) | outputs(cached=False)
+    for stage in STAGES:
+        for dep in PIPELINE["stages"][stage]["deps"]:
+            assert dep in made or (ROOT / dep).exists(), dep
+
+
+def test_metrics_and_plots_are_in_git() -> None:
+    """Small results are outputs that git holds (cache: false), so that two commits can be compared."""
+    assert not {name for name in outputs(cached=True) if name.startswith(("metrics/", "plots/"))}
+    drawn = {file for plot in PIPELINE["plots"] for keys in plot.values() for file in keys["y"]}
+    assert set(PIPELINE["metrics"]) | drawn <= outputs(cached=False)

@@ -1,0 +1,62 @@
+"""The architecture that the README draws: imports run one way; the README shows what metrics/ holds."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from runs import ok, run
+
+SOURCE = ROOT / "src" / "bioblobs"
+ALLOWED = {
+    "proteins": set(),
+    "graphs": {"proteins"},
+    "datasets": {"proteins", "graphs"},
+    "models": {"graphs"},
+    "evaluation": {"proteins", "graphs", "datasets", "models"},
+    "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "stages": {"proteins", "graphs", "datasets", "models", "evaluation", "training", "interpretation"},
+}
+FOREIGN = {
+    "proteins": {"torch", "lightning"},
+    "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
+    "graphs": {"lightning", "dvc", "jsonargparse"},
+}
+"""What a layer must not know."""
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_a_layer_imports_only_those_below(layer: str) -> None:
+    for path in (SOURCE / layer).glob("*.py"):
+        for name in imports(path):
+            root, _, rest = name.partition(".")
+            assert root not in FOREIGN.get(layer, set()), f"{path.name} imports {name}"
+            inner = rest.split(".")[0]
+            if root == "bioblobs" and inner in ALLOWED:
+                assert inner in ALLOWED[layer] | {layer}, f"{path.name} imports {name}"
+
+
+def test_prepare_does_not_load_torch() -> None:
+    """Three seconds that a stage without tensors need not wait."""
+    code = "import sys, bioblobs.stages.prepare; sys.exit('torch' in sys.modules)"
+    ok(run([sys.executable, "-c", code], ROOT, PYTHONPATH="src"))
+
+
+def test_the_readme_shows_what_metrics_hold() -> None:
+    ok(run([sys.executable, "docs/update_readme.py", "--check"], ROOT))

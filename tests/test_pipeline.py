@@ -1,0 +1,119 @@
+"""The whole pipeline through DVC, tiny, in a clone; and the same through the guide's script."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
+
+from conftest import ROOT
+from runs import TINY, copy_of_the_tree, ok, run
+
+SETTINGS = [f"--set-param={key}={value}" for key, value in TINY.items()]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository with the working tree in it, after one tiny ``dvc exp run``."""
+    folder = copy_of_the_tree(tmp_path_factory.mktemp("clone"))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "config", "user.email", "test@example.org"],
+        ["git", "config", "user.name", "test"],
+        ["git", "add", "-A"],
+        ["git", "commit", "-qm", "start"],
+    ):
+        ok(run(command, folder))
+    ok(run(["dvc", "exp", "run", *SETTINGS], folder))
+    ok(run(["git", "add", "-A"], folder))
+    ok(run(["git", "commit", "-qm", "tiny run"], folder))
+    return folder
+
+
+def test_every_stage_ran_and_a_second_run_has_nothing_to_do(clone: Path) -> None:
+    assert "up to date" in ok(run(["dvc", "repro"], clone))
+    for name in ("metrics/test.json", "outputs/final_multistage_model.ckpt", "plots/confusion.csv"):
+        assert (clone / name).stat().st_size > 0
+
+
+def test_the_script_gives_the_same_metrics(clone: Path) -> None:
+    """Two routes to one thing: ``-S key=value`` and ``key=value`` mean the same."""
+    words = [f"{key}={value}" for key, value in TINY.items()]
+    ok(run(["python", "run_partoken_multistage.py", *words], clone))
+    (folder,) = clone.glob("outputs/partoken-multistage/scop/multistage_*")
+    for name in ("data", "stage_0", "codebook_init", "stage_1", "test", "ablation", "interpretability"):
+        ours, theirs = folder / "metrics" / f"{name}.json", clone / "metrics" / f"{name}.json"
+        assert json.loads(ours.read_text()) == json.loads(theirs.read_text()), name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "affected"),
+    [
+        ("model.codebook_size", 20, {"init_codebook", "train_stage1"}),
+        ("multistage.stage1.lambda_vq", 0.5, {"train_stage1"}),
+        ("multistage.stage1.kmeans_batches", 5, {"init_codebook"}),
+        ("evaluation.bootstrap", 30, {"evaluate"}),
+        ("interpretability.significance", 0.01, {"interpret"}),
+        ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
+        ("data.data_dir", "./elsewhere", {"prepare"}),
+    ],
+)
+def test_a_changed_key_touches_only_the_stages_that_read_it(
+    clone: Path, key: str, value: object, affected: set[str]
+) -> None:
+    path = clone / "params.yaml"
+    before = path.read_text()
+    params = YAML().load(before)
+    group, *inner, leaf = key.split(".")
+    place = params[group]
+    for name in inner:
+        place = place[name]
+    place[leaf] = value
+    try:
+        with path.open("w") as file:
+            YAML().dump(params, file)
+        assert set(json.loads(ok(run(["dvc", "status", "--json"], clone)))) == affected
+    finally:
+        path.write_text(before)
+
+
+def test_the_report_follows_its_schema(clone: Path) -> None:
+    schema = json.loads((ROOT / "src/bioblobs/interpretation/schema.json").read_text())
+    report = json.loads((clone / "outputs/interpretability/test_interpretability.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(report)
+
+
+def test_test_metrics_have_the_documented_form(clone: Path) -> None:
+    scores = json.loads((clone / "metrics" / "test.json").read_text())
+    assert list(scores) == ["stage0", "stage1", "majority", "composition"]
+    for values in scores.values():
+        assert set(values) == {"accuracy", "macro_precision", "macro_recall", "macro_f1", "auroc"}
+        assert all(set(interval) == {"value", "low", "high"} for interval in values.values())
+
+
+def test_evaluating_twice_gives_the_same_files(clone: Path, tmp_path: Path) -> None:
+    arguments = ["--config", "params.yaml", f"--paths.metrics={tmp_path}/m", f"--paths.plots={tmp_path}/p"]
+    for stage in ("evaluate", "interpret"):
+        report = clone / "outputs" / "interpretability" / "test_interpretability.json"
+        before = report.read_bytes()
+        ok(run(["python", "-m", f"bioblobs.stages.{stage}", *arguments], clone, PYTHONPATH="src"))
+        assert report.read_bytes() == before
+    for name in ("test", "ablation", "interpretability"):
+        assert (tmp_path / "m" / f"{name}.json").read_text() == (clone / f"metrics/{name}.json").read_text()
+
+
+def test_metrics_and_plots_diff_compare_commits(clone: Path) -> None:
+    ok(run(["dvc", "exp", "run", "-S", "evaluation.bootstrap=25"], clone))
+    done = run(["dvc", "metrics", "diff", "--json", "HEAD"], clone)
+    changed = json.loads(ok(done).splitlines()[0])["metrics/test.json"]
+    # Other resamples: other intervals, the same scores.
+    assert changed
+    assert not [name for name in changed if name.endswith(".value")]
+    ok(run(["dvc", "plots", "diff", "HEAD", "-o", "page"], clone))
+    page = (clone / "page" / "index.html").read_text()
+    for plot in ("Confusion_on_the_test_set", "Validation_score", "Codebook_usage"):
+        assert f"#{plot}" in page
