@@ -54,8 +54,8 @@ def labels(dataset_name: str, i: int) -> dict[str, Any]:
 
 def split_of(i: int, column: str) -> str:
     """Different in every column, so that a mixed-up column shows; the last protein has none."""
-    places = ("train", "train", "val", "train", "test", "train")
-    return "none" if i == COUNT - 1 else places[(i + COLUMNS.index(column)) % 6]
+    place = -1 if i == COUNT - 1 else (i + COLUMNS.index(column)) % 6
+    return ("train", "train", "val", "train", "test", "train", "none")[place]
 
 
 def letters(i: int) -> str:
@@ -118,7 +118,6 @@ def prepared(data: DataConfig) -> Store:
 
 
 def residues(store: Store, name: str = "0000") -> dict[str, Any]:
-    """What the store holds of one protein."""
     row = store.table()["id"].tolist().index(name)
     span = slice(store.offsets[row], store.offsets[row + 1])
     return {field: np.asarray(getattr(store, field)[span]) for field in ARRAYS[:5]}
@@ -202,8 +201,7 @@ def test_first_of_alternate_locations_is_kept(tmp_path: Path, atom: str) -> None
     def twice(a: Atom) -> list[Atom]:
         return [a, (*a[:3], a[3] + 0.4)] if a[:2] == (atom, 9) else [a]
 
-    data = written(tmp_path, edit=lambda atoms: [b for a in atoms for b in twice(a)])
-    held = residues(prepared(data))
+    held = residues(prepared(written(tmp_path, edit=lambda atoms: [b for a in atoms for b in twice(a)])))
     assert held["residue_numbers"].tolist() == NUMBERS
     np.testing.assert_array_equal(held["coordinates"], random_chain(LENGTH, 0))
 
@@ -264,7 +262,6 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path, resolution: str)
 
 
 def answer(status: int, content: bytes = b"") -> requests.Response:
-    """What the web server sends."""
     made = requests.Response()
     made.status_code, made.raw = status, io.BytesIO(content)
     return made

@@ -7,6 +7,7 @@ already holds both is used as it is; otherwise ProteinShake downloads them.
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from fastavro import reader as avro_reader
+from fastavro.schema import SchemaParseException, UnknownType
 
 from bioblobs.config import DataConfig
 from bioblobs.datasets.source import check_split_column
+from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import EC_NAMES, SCOP_LEVELS, split_column
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import ATOMS, Protein, ProteinError
 
+DAMAGE = (
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    SchemaParseException,
+    UnknownType,
+)
+"""What fastavro raises on cut or overwritten files."""
+ALTERNATE_LOCATION_MAX = 2.0
+"""Two N of one residue number closer than this (angstrom) are alternate locations, not two residues."""
 DATASET_CLASSES = {
     "enzymecommission": "EnzymeCommissionDataset",
     "geneontology": "GeneOntologyDataset",
@@ -47,9 +64,11 @@ class ProteinShakeSource:
 
     def table(self) -> pd.DataFrame:
         """See :class:`~bioblobs.datasets.source.Source`."""
+        self.ids = [record["protein"]["ID"] for record in self._records("residue")]
         task = self._task()
         split = np.full(task.size, "none", object)
-        split[task.train_index], split[task.val_index], split[task.test_index] = "train", "val", "test"
+        for name in SPLITS:
+            split[np.asarray(getattr(task, f"{name}_index"), np.int64)] = name
         records = [protein["protein"] for protein in task.proteins]
         return pd.DataFrame(
             {
@@ -62,17 +81,28 @@ class ProteinShakeSource:
 
     def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
         """See :class:`~bioblobs.datasets.source.Source`."""
-        wanted = set(rows)
+        wanted, count = set(rows), 0
         for row, record in enumerate(self._records("atom")):
+            name, count = record["protein"]["ID"], row + 1
+            if count > len(self.ids) or name != self.ids[row]:
+                raise self._strangers()
             if row in wanted:
                 try:
-                    yield protein_from_atoms(record["protein"]["ID"], record["atom"])
+                    yield protein_from_atoms(name, record["atom"])
                 except ProteinError as error:
                     yield error
+        if count != len(self.ids):
+            raise self._strangers()
 
     def class_names(self) -> dict[str, str]:
         """See :class:`~bioblobs.datasets.source.Source`."""
         return EC_NAMES if self.data.dataset_name == "enzymecommission" else {}
+
+    def _strangers(self) -> BioBlobsError:
+        """Labels come from one file and coordinates from the other: they must list the same proteins."""
+        return BioBlobsError(
+            f"{self._file('atom')}: not the proteins of {self._file('residue')}; fetch both again"
+        )
 
     def _labels(self, record: dict[str, Any]) -> tuple[str, ...]:
         name = self.data.dataset_name
@@ -118,7 +148,7 @@ class ProteinShakeSource:
                 # "Could not find precomputed file" would start hours of processing raw entries.
                 warnings.simplefilter("error", UserWarning)
                 getattr(datasets, self.dataset)(root=str(self.root)).download_precomputed(resolution)
-        except (requests.RequestException, OSError, UserWarning) as error:
+        except (requests.RequestException, OSError, EOFError, zlib.error, UserWarning) as error:
             for partial in self.root.glob(f"{self.dataset}.{resolution}.avro*"):
                 partial.unlink()
             raise BioBlobsError(
@@ -136,7 +166,7 @@ class ProteinShakeSource:
                 for record in records:
                     count += 1
                     yield record  # type: ignore[misc]
-        except (ValueError, EOFError, KeyError, TypeError, IndexError) as error:
+        except DAMAGE as error:
             raise BioBlobsError(f"{path}: damaged after {count} proteins; fetch it again") from error
         if count != expected:
             raise BioBlobsError(f"{path}: holds {count} of {expected} proteins; fetch it again")
@@ -145,9 +175,9 @@ class ProteinShakeSource:
 def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:
     """Backbone of ProteinShake's atom lists, residues told apart where numbers repeat.
 
-    A residue begins where chain, number or type change, or where an N follows a C or O: ProteinShake
-    drops insertion codes, so that residues 52 and 52A share a number. Of alternate locations the first
-    atom of a name is kept.
+    A residue begins where chain, number or type change, or at an N apart from the N before it that
+    follows a C or O: ProteinShake drops insertion codes, so that residues 52 and 52A share a number. Of
+    alternate locations the first atom of a name is kept.
 
     Raises:
         ProteinError: there is no backbone atom.
@@ -162,13 +192,15 @@ def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:
     chains = np.array(atoms.get("chain_id") or ["A"] * len(atoms["atom_type"]), "S4")[backbone]
     place = np.argmax(kind[:, None] == np.array(ATOMS), axis=1)  # (M,)
     new = (number[1:] != number[:-1]) | (types[1:] != types[:-1]) | (chains[1:] != chains[:-1])
-    restart = (place[1:] == 0) & (place[:-1] >= 2)
+    xyz = np.stack([np.array(atoms[axis], np.float32)[backbone] for axis in "xyz"], -1)  # (M, 3)
+    last_n = np.maximum.accumulate(np.where(place == 0, np.arange(len(place)), 0))[:-1]
+    apart = np.linalg.norm(xyz[1:] - xyz[last_n], axis=-1) > ALTERNATE_LOCATION_MAX
+    restart = (place[1:] == 0) & (place[:-1] >= 2) & apart
     residue = np.concatenate([[0], (new | restart).cumsum()])
     length = int(residue[-1]) + 1
-    first = np.full((length, len(ATOMS)), -1)
-    first[residue[::-1], place[::-1]] = np.arange(len(backbone))[::-1]  # the first of each name stays
-    xyz = np.stack([np.array(atoms[axis], np.float32)[backbone] for axis in "xyz"], -1)
-    coordinates = np.where((first >= 0)[..., None], xyz[first], np.float32(np.nan))
+    first = np.full((length, len(ATOMS)), len(backbone))  # of each name; past the end: missing
+    np.minimum.at(first, (residue, place), np.arange(len(backbone)))
+    coordinates = np.concatenate([xyz, np.full((1, 3), np.nan, np.float32)])[first]
     start = np.unique(residue, return_index=True)[1]
     return Protein(
         id=name,

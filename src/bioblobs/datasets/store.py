@@ -40,7 +40,7 @@ from bioblobs.proteins.record import Protein
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")
-ARRAYS = (
+PER_RESIDUE = (
     "coordinates",
     "residue_types",
     "residue_numbers",
@@ -48,10 +48,8 @@ ARRAYS = (
     "chain_ids",
     "neighbours",
     "mutual",
-    "offsets",
-    "labels",
-    "split",
 )
+ARRAYS = (*PER_RESIDUE, "offsets", "labels", "split")
 
 
 _RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
@@ -167,9 +165,11 @@ class Store:
                 raise BioBlobsError(f"{self.path}: store format {found}, expected {FORMAT}; prepare again")
             for name in ARRAYS:
                 setattr(self, name, np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-        except (ValueError, OSError, AttributeError) as error:
+        except (ValueError, OSError, EOFError, AttributeError) as error:
             raise BioBlobsError(f"{self.path}: damaged store ({error}); prepare it again") from error
-        if len(self.coordinates) != self.offsets[-1] or len(self.labels) + 1 != len(self.offsets):
+        sizes = {len(getattr(self, name)) for name in PER_RESIDUE}
+        proteins = {len(self.labels), len(self.split)}
+        if sizes != {int(self.offsets[-1])} or proteins != {len(self.offsets) - 1}:
             raise BioBlobsError(f"{self.path}: damaged store (lengths disagree); prepare it again")
 
     def __len__(self) -> int:
@@ -214,8 +214,9 @@ class Store:
         for key, wanted in parameters.items():
             had = self.meta["parameters"].get(key)
             if had != wanted:
+                name = "train.seed" if key == "seed" else f"data.{key}"
                 raise BioBlobsError(
-                    f"{self.path}: prepared with data.{key}={had}, but {wanted} is asked for; "
+                    f"{self.path}: prepared with {name}={had}, but {wanted} is asked for; "
                     "run the prepare stage again"
                 )
 

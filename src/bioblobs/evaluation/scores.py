@@ -5,12 +5,13 @@ Library metrics, and Fmax, which no library has as CAFA defines it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, rankdata
+from scipy.stats import DegenerateDataWarning, bootstrap, rankdata
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 THRESHOLDS = np.linspace(0, 1, 101)
@@ -133,19 +134,21 @@ def with_intervals(scorer: Scorer, proteins: int, resamples: int, seed: int) -> 
     """
     everything = np.arange(proteins)
     value = scorer(everything)
-    names = list(value)
-    result = bootstrap(
-        (everything,),
-        lambda places: np.array([scorer(places)[name] for name in names]),
-        n_resamples=resamples,
-        vectorized=False,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # an undefined score: None below
+        result = bootstrap(
+            (everything,),
+            lambda places: np.array(list(scorer(places).values())),
+            n_resamples=resamples,
+            vectorized=False,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
     interval = result.confidence_interval
     return {
         name: {"value": _number(value[name]), "low": _number(low), "high": _number(high)}
-        for name, low, high in zip(names, interval.low, interval.high, strict=True)
+        for name, low, high in zip(value, interval.low, interval.high, strict=True)
     }
 
 

@@ -14,6 +14,8 @@ from scipy.stats import false_discovery_control, fisher_exact
 from bioblobs.datasets.store import Store
 from bioblobs.proteins.alphabet import SYMBOLS
 
+BREAK_MIN = 4.5
+"""Distance of neighbouring C-alphas (angstrom) from which a residue is missing between them."""
 STRUCTURES = {"a": "helix", "b": "strand", "c": "coil", "": "coil"}
 
 
@@ -26,8 +28,9 @@ def secondary_structure(store: Store, row: int) -> NDArray[np.str_]:
     atoms.atom_name[:] = "CA"
     atoms.res_name[:] = "GLY"  # any amino acid: the method looks at coordinates only
     atoms.element[:] = "C"
-    # Residues are told apart by number, and breaks by jumps in it; author numbers may repeat or jump.
-    atoms.res_id[:] = np.arange(length)
+    # A break is seen as a jump in the number; author numbers may also repeat, or jump without a break.
+    steps = np.linalg.norm(np.diff(atoms.coord, axis=0), axis=-1)
+    atoms.res_id[:] = np.arange(length) + np.concatenate([[0], (steps > BREAK_MIN).cumsum()])
     atoms.chain_id[:] = np.asarray(store.chain_ids[span]).astype(str)
     return np.array([STRUCTURES[str(kind)] for kind in struc.annotate_sse(atoms)])
 

@@ -141,10 +141,9 @@ class StageCLI(LightningCLI):
         self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
-        """Check the groups that no class takes whole; fix seed and threads before anything is drawn."""
+        """Check all keys; fix seed and threads before anything is drawn."""
         for name, group in subgroups(Config).items():
-            if name not in ("data", "model"):
-                make_group(group, self._fit("config")[name])
+            make_group(group, self._fit("config")[name])
         for key in (*LINKS, *STAGE_LINKS[self.stage], *DIRECT):
             if not key.startswith("paths."):
                 note_read(key)
