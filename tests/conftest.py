@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from bioblobs.config import DataConfig
 from bioblobs.datasets.batching import collate, make_batch
 from bioblobs.datasets.prepare import prepare_store
@@ -15,6 +16,9 @@ from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.residue_graph import ProteinBatch
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+torch.set_num_threads(1)  # tiny tensors: threads would only wait for one another
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +39,9 @@ def random_chain(length: int, seed: int) -> np.ndarray:
     return np.stack([n, ca, c, c + 1.23 * side], 1).astype(np.float32)
 
 
-def batch_of(chains: list[np.ndarray], k: int = 8, labels: list[int] | None = None, seed: int = 0) -> ProteinBatch:
+def batch_of(
+    chains: list[np.ndarray], k: int = 8, labels: list[int] | None = None, seed: int = 0
+) -> ProteinBatch:
     """A flat batch of backbones (L, 4, 3), residue types drawn at random from ``seed``."""
     rng = np.random.default_rng(seed)
     lists = [neighbour_lists(chain[:, 1], f"knn_{k}") for chain in chains]

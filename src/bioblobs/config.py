@@ -186,6 +186,8 @@ class ModelConfig(Group):
             refuse("edge_in_dim", self.edge_in_dim, "[e, 1] with e even")
         if self.node_h_dim[0] % 4:
             refuse("node_h_dim", self.node_h_dim, "a first number that 4 attention heads divide")
+        if self.codebook_revive_below == 0:
+            refuse("codebook_revive_below", 0, "above 0: a code that is never restarted fades to zero")
         if self.drop_rate == 1:
             refuse("drop_rate", self.drop_rate, "below 1")
 

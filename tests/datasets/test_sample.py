@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -257,15 +256,6 @@ def test_gene_ontology_terms_are_as_many_as_the_readme_says() -> None:
     assert (SampleSource(data).table()["labels"].map(len) > 0).sum() == chains
     counts = Counter(term for labels in selected("geneontology")["labels"] for term in labels)
     assert (len(counts), min(counts.values()) >= 50) == (terms, True)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors: threads would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(("dataset_name", "level"), TASKS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,15 +22,6 @@ from conftest import batch_of
 
 SITE = [4, 5, 6, 11, 12]
 """Residues on which the stub's prediction depends, in every protein."""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors: threads would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def assert_same_batch(one: ProteinBatch, other: ProteinBatch) -> None:

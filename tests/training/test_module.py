@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning import Callback, Trainer, seed_everything
@@ -60,7 +61,6 @@ def fit(
     store: Store, folder: Path, seed: int = 0, stop_after: int | None = None, resume: Path | None = None
 ) -> tuple[BlobModule, Diary, Path]:
     """Train stage 1 with all its weights; returns the module, the diary, and the last epoch's checkpoint."""
-    torch.set_num_threads(1)  # a sum of one thread is the same each time, and faster on so little
     seed_everything(seed, verbose=False)
     data = ProteinDataModule(str(store.path), batch_size=16, seed=0, **DATA)
     kwargs: dict[str, Any] = {**SCHEDULE, **LAMBDAS, **NETWORK, **TAU}
@@ -249,8 +249,20 @@ def run_stage_0(store: Store, folder: Path, epochs: int, *more: str) -> dict[str
 @pytest.mark.filterwarnings("ignore")  # of the command line's libraries, about each other
 def test_the_last_checkpoint_is_of_the_last_epoch(sample_store: Store, tmp_path: Path) -> None:
     assert run_stage_0(sample_store, tmp_path, 3)["epoch"] == 2
-    (best,) = (tmp_path / "output/stage_0").glob("best-*.ckpt")
-    assert torch.load(best, weights_only=True)["epoch"] == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_passed_on_is_the_best_epoch_by_validation(sample_store: Store, tmp_path: Path) -> None:
+    run_stage_0(sample_store, tmp_path, 3)
+    folder = tmp_path / "output/stage_0"
+    scores = pd.read_csv(folder / "metrics.csv").dropna(subset="val_acc").set_index("epoch")["val_acc"]
+    (best,) = folder.glob("best-*.ckpt")
+    content = torch.load(best, weights_only=True)
+    assert content["epoch"] == scores.idxmax()
+    final = torch.load(folder / "stage_0_final.ckpt", weights_only=True)
+    assert final["card"]["epoch"] == content["epoch"]
+    for name, value in final["state_dict"].items():
+        assert torch.equal(value, content["state_dict"][name]), name
 
 
 @pytest.mark.filterwarnings("ignore")

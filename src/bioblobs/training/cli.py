@@ -165,9 +165,10 @@ class StageCLI(LightningCLI):
         made = self._fit("config_init")
         paths: Paths = made.paths
         folder = paths.stage(self.stage)
-        for old in folder.glob("*.ckpt"):
-            old.unlink()  # of an earlier run; a stage starts from its inputs alone
-        callbacks: list[Callback] = [_checkpoints(folder, self.stage, self.model.score)]
+        if self._fit("config").ckpt_path is None:
+            for old in (*folder.glob("*.ckpt"), *folder.glob("metrics*.csv")):
+                old.unlink()  # of an earlier run; a stage starts from its inputs alone
+        callbacks: list[Callback] = _checkpoints(folder, self.stage, self.model.score)
         if made.trainer.enable_progress_bar is not False:
             callbacks.append(TQDMProgressBar(refresh_rate=10))
         made.trainer.callbacks = [*(made.trainer.callbacks or []), *callbacks]
@@ -178,8 +179,10 @@ class StageCLI(LightningCLI):
 
     def _loggers(self, train: Namespace, paths: Paths) -> list[Logger]:
         folder = paths.stage(self.stage)
-        (folder / "metrics.csv").unlink(missing_ok=True)
-        loggers: list[Logger] = [CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1_000_000)]
+        log = folder / "metrics.csv"
+        if log.exists():  # of the run that is resumed; Lightning would delete it
+            log.rename(folder / f"metrics_{len(list(folder.glob('metrics_*.csv')))}.csv")
+        loggers: list[Logger] = [CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)]
         if train.use_wandb:
             loggers.append(_wandb(train.wandb_project, f"stage_{self.stage}", folder))
             loggers[-1].log_hyperparams(plain(self._fit("config")))
@@ -197,17 +200,19 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _checkpoints(folder: Path, stage: int, score: str) -> ModelCheckpoint:
-    """Best by validation score, and last; names as the guide shows them."""
-    return ModelCheckpoint(
+def _checkpoints(folder: Path, stage: int, score: str) -> list[Callback]:
+    """Best by validation score, and last; names as the guide shows them.
+
+    Two callbacks: ``save_last`` beside a monitor is a copy of the best (Lightning 2.6).
+    """
+    best = ModelCheckpoint(
         dirpath=folder,
         filename=f"best-stage{stage}-{{epoch:02d}}-{{{score}:.3f}}",
         monitor=score,
         mode="max",
-        save_top_k=1,
-        save_last=True,
         enable_version_counter=False,
     )
+    return [best, ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False)]
 
 
 def _wandb(project: str, name: str, folder: Path) -> Logger:

@@ -79,7 +79,7 @@ def finish_stage(cli: StageCLI) -> None:
     score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr]
     card["validation"] = {cli.model.score: score}
     write_checkpoint(paths.final_checkpoint(cli.stage), cli.model.model, card)
-    curve = learning_curve(paths.stage(cli.stage) / "metrics.csv")
+    curve = learning_curve(paths.stage(cli.stage))
     curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
     shown = curve[["epoch", *(name for name in CURVES if name in curve)]]
     write_table(Path(paths.plots) / f"stage_{cli.stage}.csv", shown)
@@ -97,7 +97,13 @@ def finish_stage(cli: StageCLI) -> None:
             logger.experiment.finish()  # the next stage is a run of its own
 
 
-def learning_curve(path: Path) -> pd.DataFrame:
-    """One row an epoch, from Lightning's CSV log (which has training and validation on rows apart)."""
-    log = pd.read_csv(path)
+def learning_curve(folder: Path) -> pd.DataFrame:
+    """One row an epoch, from Lightning's CSV logs (which have training and validation on rows apart).
+
+    A resumed stage has one log for each part; an epoch that was done twice counts as the later part had it.
+    """
+    earlier = sorted(
+        folder.glob("metrics_*.csv"), key=lambda path: int(path.stem.split("_")[1]), reverse=True
+    )
+    log = pd.concat([pd.read_csv(path) for path in (folder / "metrics.csv", *earlier)])
     return log.groupby("epoch", as_index=False).first().drop(columns=["step"], errors="ignore")
