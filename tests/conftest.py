@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.batching import collate, make_batch
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.store import Store
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.parameters.schema import DataConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 

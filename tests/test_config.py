@@ -11,7 +11,11 @@ import pytest
 import yaml
 from lightning import Trainer
 
-from bioblobs.config import (
+from bioblobs.datasets.datamodule import ProteinDataModule
+from bioblobs.errors import one_line_errors
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.reads import recorded_reads
+from bioblobs.parameters.schema import (
     Config,
     DataConfig,
     LossRampConfig,
@@ -19,11 +23,7 @@ from bioblobs.config import (
     MultistageConfig,
     Stage1Config,
     leaf_keys,
-    parse,
-    recorded_reads,
 )
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.errors import one_line_errors
 from bioblobs.training.build import ARCHITECTURE_KEYS, CODEBOOK_KEYS, architecture, build_model
 from bioblobs.training.cli import LINKS, SEED_TARGETS, STAGE_LINKS
 from bioblobs.training.module import BlobModule

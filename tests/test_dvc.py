@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bioblobs.config import leaf_keys
+from bioblobs.parameters.schema import leaf_keys
 from conftest import ROOT
 from runs import TINY, ok, run
 
@@ -16,7 +16,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])
 RECORDER = """
 import importlib, json, sys
-from bioblobs.config import recorded_reads
+from bioblobs.parameters.reads import recorded_reads
 name, arguments = sys.argv[1], sys.argv[2:]
 module = importlib.import_module(f"bioblobs.stages.{name}")
 with recorded_reads() as reads:

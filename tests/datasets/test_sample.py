@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bioblobs.config import DataConfig, ModelConfig
 from bioblobs.datasets.batching import collate
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.sample import SampleSource, decode_backbone
@@ -23,6 +22,7 @@ from bioblobs.datasets.selection import select
 from bioblobs.datasets.store import Store
 from bioblobs.datasets.tasks import task_of
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig, ModelConfig
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import Protein
 from bioblobs.training.build import build_model

@@ -14,11 +14,11 @@ import pytest
 import requests
 from proteinshake.utils import write_avro
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.shake import DATASET_CLASSES, protein_from_atoms
 from bioblobs.datasets.store import ARRAYS, SPLITS, Store
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import SYMBOLS, decode
 from bioblobs.proteins.record import ATOMS
 from conftest import random_chain

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import ARRAYS, Store, StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.graphs.neighbours import PADDING
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import SYMBOLS
 from bioblobs.proteins.record import Protein
 from conftest import random_chain

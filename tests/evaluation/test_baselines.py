@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.store import SPLITS, Store
 from bioblobs.evaluation.baselines import composition_regression, majority, sequence_features
+from bioblobs.parameters.schema import DataConfig
 from conftest import ROOT
 
 Baseline = Callable[[Store, np.ndarray], np.ndarray]

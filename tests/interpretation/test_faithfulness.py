@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from bioblobs.config import ModelConfig
 from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store
 from bioblobs.evaluation.predict import predictions
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.interpretation.faithfulness import deletion_test, without_residues
 from bioblobs.interpretation.records import protein_records
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 from conftest import batch_of
 

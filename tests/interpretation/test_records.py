@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import torch
 
-from bioblobs.config import ModelConfig
 from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store, StoreWriter
 from bioblobs.evaluation.predict import predictions, probabilities
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.interpretation.records import author_labels, protein_records
 from bioblobs.models.bioblobs import BioBlobs, Prediction
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import SYMBOLS
 from bioblobs.proteins.record import Protein
 from bioblobs.training.build import build_model

@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bioblobs.config import ModelConfig
 from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
 from bioblobs.models.encoder import Encoder
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 from conftest import batch_of, random_chain
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bioblobs.config import ModelConfig
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs, Prediction
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 from bioblobs.training.losses import (
     LossWeights,

@@ -7,11 +7,11 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.batching import BatchDataset, plan_batches
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
 from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.parameters.schema import DataConfig
 
 
 class ProteinDataModule(LightningDataModule):

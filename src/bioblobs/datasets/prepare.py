@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from bioblobs.config import DataConfig, plain
 from bioblobs.datasets.selection import encode_labels, select, training_classes
 from bioblobs.datasets.source import open_source
 from bioblobs.datasets.store import SPLITS, StoreWriter
 from bioblobs.datasets.tasks import split_column, task_of
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.parsing import plain
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.record import ProteinError, usable
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.source import check_split_column
 from bioblobs.datasets.tasks import EC_NAMES, split_column, task_of
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import Protein, ProteinError
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import Task
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
 
 UNSEEN = -1
 """Label of a validation or test protein whose class no training protein has."""

@@ -17,11 +17,11 @@ import pandas as pd
 from fastavro import reader as avro_reader
 from fastavro.schema import SchemaParseException, UnknownType
 
-from bioblobs.config import DataConfig
 from bioblobs.datasets.source import check_split_column
 from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import EC_NAMES, SCOP_LEVELS, split_column
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import ATOMS, Protein, ProteinError
 

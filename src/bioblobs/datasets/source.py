@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pandas as pd
 
-from bioblobs.config import DataConfig
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.record import Protein, ProteinError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bioblobs.config import DataConfig
+from bioblobs.parameters.schema import DataConfig
 
 EC_NAMES = {
     "1": "oxidoreductase",

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
-from bioblobs.config import Config, Paths, parse
 from bioblobs.datasets.batching import Rows
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
@@ -26,6 +25,8 @@ from bioblobs.evaluation.baselines import composition_regression, majority
 from bioblobs.evaluation.predict import class_probabilities
 from bioblobs.evaluation.scores import Scorer, multi_label_scorer, single_label_scorer, with_intervals
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json, write_table
 from bioblobs.training.checkpoint import check_classes, load_model, write_checkpoint
 

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from bioblobs.config import Config, Paths, parse
 from bioblobs.datasets.batching import plan_batches
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json
 from bioblobs.training.build import add_codebook, architecture
 from bioblobs.training.checkpoint import (

@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs import __version__
-from bioblobs.config import Config, Paths, parse
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
 from bioblobs.errors import one_line_errors
@@ -21,6 +20,8 @@ from bioblobs.interpretation.codes import blob_table, describe_codes
 from bioblobs.interpretation.faithfulness import deletion_test
 from bioblobs.interpretation.records import protein_records
 from bioblobs.interpretation.summary import dataset_summary
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
 

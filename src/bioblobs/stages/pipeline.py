@@ -13,10 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.config import Config, Paths, leaf_keys, parse
 from bioblobs.datasets.prepare import identity
 from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths, leaf_keys
 
 DEFAULT_CONFIG = "params.yaml"
 

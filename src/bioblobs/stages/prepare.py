@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.config import Config, Paths, parse
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.errors import one_line_errors
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json, write_table
 
 

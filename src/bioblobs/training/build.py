@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bioblobs.config import ModelConfig, plain
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.codebook import Codebook
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Partitioner
 from bioblobs.models.readout import Readout
+from bioblobs.parameters.parsing import plain
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import SYMBOLS
 
 ARCHITECTURE_KEYS = (

@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
-from bioblobs.config import ModelConfig, unrecorded
 from bioblobs.errors import BioBlobsError
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.parameters.reads import unrecorded
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 
 FORMAT = 1

@@ -17,9 +17,11 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from bioblobs.config import Config, OneLineErrors, Paths, add_group, make_group, note_read, plain, subgroups
 from bioblobs.datasets.datamodule import ProteinDataModule
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.parsing import OneLineErrors, add_group, make_group, plain
+from bioblobs.parameters.reads import note_read
+from bioblobs.parameters.schema import Config, Paths, subgroups
 from bioblobs.training.allocator import keep_freed_memory
 from bioblobs.training.module import BlobModule
 

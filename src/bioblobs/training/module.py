@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from bioblobs.config import ModelConfig
 from bioblobs.evaluation.scores import fmax
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
+from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import architecture, build_model
 from bioblobs.training.checkpoint import FORMAT
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature

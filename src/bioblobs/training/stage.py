@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
 
-from bioblobs.config import Paths
+from bioblobs.parameters.schema import Paths
 from bioblobs.results import write_json, write_table
 from bioblobs.training.checkpoint import (
     check_architecture,

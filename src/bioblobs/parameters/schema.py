@@ -1,24 +1,16 @@
 """Every parameter of the project: the schema of params.yaml, and of every command line.
 
-One class a group; the class docstrings are what ``--help`` shows. Reading a field of a group is
-recorded while :func:`recorded_reads` is active: that is how a test holds dvc.yaml to the keys which
-each stage really reads. Torch is not imported here.
+One class a group; the class docstrings are what ``--help`` shows.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn, get_type_hints
-
-import docstring_parser
-from jsonargparse import ArgumentParser, Namespace
+from typing import Any, ClassVar, Literal, NoReturn
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.ranges import (
+from bioblobs.parameters.ranges import (
     EdgeTypes,
     NonNegativeFloat,
     NonNegativeInt,
@@ -26,64 +18,10 @@ from bioblobs.ranges import (
     PositiveInt,
     UnitFloat,
 )
+from bioblobs.parameters.reads import Group
 
 DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
 Split = Literal["random", "sequence", "structure"]
-
-_reads: set[str] | None = None
-
-
-@contextmanager
-def recorded_reads() -> Iterator[set[str]]:
-    """Collect the full keys (``model.max_clusters``) that are read inside the block."""
-    global _reads
-    before, _reads = _reads, set()
-    try:
-        yield _reads
-    finally:
-        _reads = before
-
-
-@contextmanager
-def unrecorded() -> Iterator[None]:
-    """Leave reads in the block out: those of a config that does not come from params.yaml."""
-    global _reads
-    before, _reads = _reads, None
-    try:
-        yield
-    finally:
-        _reads = before
-
-
-def note_read(key: str) -> None:
-    """Record a key that is read past the group classes (a linked argument of the Lightning CLI)."""
-    if _reads is not None:
-        _reads.add(key)
-
-
-class Group:
-    """A group of keys; ``path`` is its place in params.yaml."""
-
-    path: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        with unrecorded():  # checking a value is no use of it
-            self.check()
-
-    def check(self) -> None:
-        """Refuse values that no single type can exclude.
-
-        Raises:
-            BioBlobsError: naming the key, what it may be, and what it is.
-        """
-
-    def __getattribute__(self, name: str) -> object:
-        value = object.__getattribute__(self, name)
-        if _reads is not None and not isinstance(value, Group):
-            kind = type(self)
-            if name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
-                _reads.add(f"{kind.path}.{name}")
-        return value
 
 
 @dataclass
@@ -395,19 +333,6 @@ class Config:
     interpretability: InterpretabilityConfig = field(default_factory=InterpretabilityConfig)
 
 
-class OneLineErrors:
-    """Mixin of argument parsers: one line that names the key, instead of the whole usage."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print and exit with status 2, as parsers do."""
-        sys.stderr.write(f"error: {' '.join(str(message).split())}\n")
-        sys.exit(2)
-
-
-class Parser(OneLineErrors, ArgumentParser):
-    """Command line and params.yaml of a stage that does not train."""
-
-
 def subgroups(group: type) -> dict[str, type[Group]]:
     """Fields of a config class that are groups themselves."""
     made: dict[str, Any] = {item.name: item.default_factory for item in fields(group)}
@@ -419,58 +344,6 @@ def leaf_keys(group: type = Config) -> list[str]:
     inner = subgroups(group)
     own = [f"{group.path}.{f.name}" for f in fields(group) if f.name not in inner]  # type: ignore[attr-defined]
     return own + [key for kind in inner.values() for key in leaf_keys(kind)]
-
-
-def add_group(parser: ArgumentParser, group: type[Any]) -> None:
-    """Declare every key of a group, one argument each, so that links and errors know its full name."""
-    types = get_type_hints(group)
-    texts = {p.arg_name: p.description for p in docstring_parser.parse(group.__doc__ or "").params}
-    inner = subgroups(group)
-    for item in fields(group):
-        if item.name in inner:
-            add_group(parser, inner[item.name])
-        else:
-            parser.add_argument(
-                f"--{group.path}.{item.name}",
-                type=types[item.name],
-                default=item.default,
-                help=texts[item.name],
-            )
-
-
-def make_group(group: type[Any], values: Namespace) -> Any:
-    """A config object from parsed values."""
-    inner = subgroups(group)
-    made = {
-        item.name: make_group(inner[item.name], values[item.name])
-        if item.name in inner
-        else values[item.name]
-        for item in fields(group)
-    }
-    return group(**made)
-
-
-def plain(value: Any) -> Any:
-    """Parsed values as YAML, JSON and ``weights_only`` checkpoints have them, without range types."""
-    if isinstance(value, Namespace):
-        return {key: plain(item) for key, item in vars(value).items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
-
-
-def parse(description: str, args: Sequence[str] | None = None) -> tuple[Config, Paths]:
-    """Read ``--config params.yaml`` and overrides ``--group.key value``; refuse what is unknown."""
-    parser = Parser(description=description)
-    parser.add_argument("--config", action="config", help="params.yaml, or another file of its form")
-    for group in subgroups(Config).values():
-        add_group(parser, group)
-    parser.add_class_arguments(Paths, "paths")
-    values = parser.parse_args(args)
-    return make_group(Config, values), Paths(**values.paths)
 
 
 class _Refuse:
