@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -60,3 +61,10 @@ def test_prepare_does_not_load_torch() -> None:
 
 def test_the_readme_shows_what_metrics_hold() -> None:
     ok(run([sys.executable, "docs/update_readme.py", "--check"], ROOT))
+
+
+def test_the_tests_that_the_table_of_traps_names_exist() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "traps.md").read_text())
+    assert len(named) >= 21
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"
