@@ -46,6 +46,8 @@ def interval(score: dict[str, Any]) -> str:
     """0.902 (0.865-0.936)."""
     if score["value"] is None:
         return "undefined"
+    if score["low"] is None:
+        return f"{score['value']:.3f}"
     return f"{score['value']:.3f} ({score['low']:.3f}-{score['high']:.3f})"
 
 

@@ -290,3 +290,13 @@ def test_unknown_threshold_is_an_error_that_names_the_key(
 def test_data_without_a_random_split_names_the_split_key() -> None:
     with pytest.raises(BioBlobsError, match=r"data\.split:"):
         check_split_column("random_split", ["id", "structure_split_0.7"], config(split="random"))
+
+
+def test_an_empty_split_is_refused_where_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(("a",), "train", 9), (("b",), "train", 9), (("a",), "val", 9), (("b",), "val", 9)]
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: Memory(rows))
+    with pytest.raises(BioBlobsError, match="no test protein is left"):
+        prepare_store(config(edge_types="knn_4"), 0, tmp_path / "store", SPLITS)
+    assert not list(tmp_path.iterdir())

@@ -198,3 +198,17 @@ def test_an_undefined_score_is_none_not_a_number() -> None:
     found = with_intervals(single_label_scorer(truth, probability), 8, 50, 0)
     assert found["auroc"] == {"value": None, "low": None, "high": None}
     assert found["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_one_protein_has_scores_but_no_interval() -> None:
+    scorer = single_label_scorer(np.array([1]), np.array([[0.2, 0.8]]))
+    scores = with_intervals(scorer, 1, 10, 0)
+    assert scores["accuracy"] == {"value": 1.0, "low": None, "high": None}
+
+
+def test_resamples_without_a_score_leave_the_interval_to_the_others() -> None:
+    # One positive among six: about a third of the resamples have none, and no AUROC.
+    truth = np.array([1, 0, 0, 0, 0, 0])
+    chance = np.column_stack([1 - np.linspace(0.9, 0.1, 6), np.linspace(0.9, 0.1, 6)])
+    auroc = with_intervals(single_label_scorer(truth, chance), 6, 200, 0)["auroc"]
+    assert auroc == {"value": 1.0, "low": 1.0, "high": 1.0}

@@ -18,6 +18,7 @@ from torch_geometric.nn.pool.select import SelectOutput
 
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.partitioner import Blobs, Partitioner
+from bioblobs.models.segments import rank_in_segment
 from bioblobs.training.losses import cardinality_loss
 from conftest import batch_of, random_chain
 
@@ -298,3 +299,10 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
     selected = partitioner(x, several.edge_index, several.batch, undirected=True)
     sizes = torch.bincount(selected.cluster_index, minlength=selected.num_clusters)
     assert torch.equal(sizes, cut(partitioner, several, x).size.long().reshape(-1))
+
+
+def test_members_are_ranked_where_probabilities_all_round_to_one() -> None:
+    # At a low temperature sigmoid(score / tau) is 1.0 for scores that still differ.
+    scores = torch.tensor([2.0, 5.0, 3.0, 9.0, 1.0, 4.0])
+    batch = torch.tensor([0, 0, 0, 0, 1, 1])
+    assert rank_in_segment(scores, batch, torch.tensor([0, 4])).tolist() == [3, 1, 2, 0, 1, 0]

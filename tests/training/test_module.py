@@ -21,7 +21,7 @@ from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.training.checkpoint import check_architecture, load_model, read_checkpoint, write_checkpoint
 from bioblobs.training.losses import ramp, temperature
 from bioblobs.training.module import BlobModule
-from bioblobs.training.stage import Stage0CLI
+from bioblobs.training.stage import Stage0CLI, Stage1CLI
 from conftest import ROOT
 
 # Lightning's advice, and its use of what torch calls old; all other warnings stay errors.
@@ -253,7 +253,7 @@ def test_the_last_checkpoint_is_of_the_last_epoch(sample_store: Store, tmp_path:
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_passed_on_is_the_best_epoch_by_validation(sample_store: Store, tmp_path: Path) -> None:
-    run_stage_0(sample_store, tmp_path, 3)
+    run_stage_0(sample_store, tmp_path, 3, "--multistage.stage0.lr=3e-3")
     folder = tmp_path / "output/stage_0"
     scores = pd.read_csv(folder / "metrics.csv").dropna(subset="val_acc").set_index("epoch")["val_acc"]
     (best,) = folder.glob("best-*.ckpt")
@@ -302,3 +302,18 @@ def test_a_protein_is_predicted_the_same_in_any_company(model: BioBlobs, sample_
         assert alone.codes is not None and torch.equal(alone.codes[0, mask], together.codes[place, mask])
         torch.testing.assert_close(alone.importance[0], together.importance[place], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(alone.logits[0], together.logits[place], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("stage", "argument"), [(Stage0CLI, "model.lambda_vq=2"), (Stage1CLI, "model.bypass_codebook=true")]
+)
+def test_arguments_of_the_module_that_no_key_sets_are_refused(stage: type, argument: str) -> None:
+    with pytest.raises(BioBlobsError, match=argument.split("=")[0]):
+        stage(["fit", f"--{argument}"])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_diverges_stops_with_one_error(sample_store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BioBlobsError, match=r"diverged in epoch 0; lower multistage\.stage0\.lr"):
+        run_stage_0(sample_store, tmp_path, 1, "--multistage.stage0.lr=1e30", "--train.gradient_clip_val=0")
+    assert not (tmp_path / "output/stage_0/stage_0_final.ckpt").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class DataReport:
 
     Attributes:
         summary: counts for metrics/data.json.
-        classes: one row a (class, split): class, name, group (the split), proteins.
+        classes: one row a (class, split): class, name, group (the split), order (of the split), proteins.
         lengths: one row a protein: split, length.
         dropped: one row a reason: reason, proteins.
         skipped: one row a protein that could not be used: id, reason.
@@ -43,7 +44,8 @@ class DataReport:
         """One row a split (``group``) and bin of ``width`` residues (``length``, its start): proteins."""
         bins = self.lengths["length"] // width * width
         counts = self.lengths.assign(length=bins).value_counts(["split", "length"], sort=False)
-        return counts.rename("proteins").rename_axis(index={"split": "group"}).reset_index()
+        every = pd.MultiIndex.from_product([SPLITS, sorted(bins.unique())], names=["group", "length"])
+        return counts.reindex(every, fill_value=0).rename("proteins").reset_index()
 
 
 def identity(data: DataConfig, seed: int) -> dict[str, Any]:
@@ -52,8 +54,11 @@ def identity(data: DataConfig, seed: int) -> dict[str, Any]:
     return {**shaping, "seed": plain(seed)}
 
 
-def prepare_store(data: DataConfig, seed: int, path: Path) -> DataReport:
+def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequence[str] = ()) -> DataReport:
     """Read the source that ``data`` names, write the store at ``path``, and report.
+
+    Args:
+        required_splits: splits that must not be empty.
 
     Raises:
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
@@ -82,8 +87,11 @@ def prepare_store(data: DataConfig, seed: int, path: Path) -> DataReport:
         table = selection.table.iloc[kept].reset_index(drop=True)
         table["length"] = writer.lengths
         classes = training_classes(table)
-        if len(classes) < 2 and not task.multilabel:
+        if len(classes) < 2:
             raise BioBlobsError(f"data: only {len(classes)} class is left among training proteins")
+        for name in required_splits:
+            if name not in set(table["split"]):
+                raise BioBlobsError(f"data: no {name} protein is left (left out: {dropped or 'none'})")
         labels = encode_labels(table, classes, task)
         names = source.class_names()
         split = np.array([SPLITS.index(name) for name in table["split"]], np.uint8)
@@ -134,13 +142,13 @@ def _report(
         "dropped": dropped,
     }
     long = [
-        (label, names.get(label, f"{label} (unseen in training)"), name, count)
-        for name in SPLITS
+        (label, names.get(label, f"{label} (unseen in training)"), name, order, count)
+        for order, name in enumerate(SPLITS)
         for label, count in counts[name].most_common()
     ]
     return DataReport(
         summary,
-        pd.DataFrame(long, columns=["class", "name", "group", "proteins"]),
+        pd.DataFrame(long, columns=["class", "name", "group", "order", "proteins"]),
         table[["split", "length"]],
         pd.DataFrame(list(dropped.items()), columns=["reason", "proteins"]),
         pd.DataFrame(skipped, columns=["id", "reason"]),

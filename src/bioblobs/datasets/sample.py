@@ -18,6 +18,8 @@ from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import Protein, ProteinError
 
+CHAIN_COLUMNS = ("id", "chain", "sequence", "residue_number", "insertion_code", "origin", "backbone")
+"""What makes a protein."""
 _BATCH_ROWS = 256
 
 
@@ -34,6 +36,8 @@ class SampleSource:
             raise BioBlobsError(f"{path}: the sample is missing; restore it with git checkout") from error
         except (pa.ArrowException, OSError) as error:
             raise BioBlobsError(f"{path}: not a readable parquet file ({error})") from error
+        if missing := {*CHAIN_COLUMNS, "length", self.task.sample_column} - set(self.file.schema_arrow.names):
+            raise BioBlobsError(f"{path}: column {min(missing)} is missing")
         check_split_column(split_column(data), self.file.schema_arrow.names, data)
 
     def table(self) -> pd.DataFrame:
@@ -47,10 +51,9 @@ class SampleSource:
 
     def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
         """See :class:`~bioblobs.datasets.source.Source`."""
-        columns = ["id", "chain", "sequence", "residue_number", "insertion_code", "origin", "backbone"]
         wanted, row = iter(rows), 0
         target = next(wanted, None)
-        for batch in self._batches(columns):
+        for batch in self._batches(list(CHAIN_COLUMNS)):
             frame = batch.to_pandas()
             while target is not None and target < row + len(frame):
                 yield self._protein(frame.iloc[target - row])
@@ -80,10 +83,12 @@ class SampleSource:
             raise BioBlobsError(f"{self.folder}/chains.parquet: damaged file ({error})") from error
 
     def _protein(self, row: Any) -> Protein | ProteinError:
+        if any(row[name] is None for name in ("sequence", "chain", "residue_number", "origin", "backbone")):
+            return ProteinError("a cell of its row is empty")
         length = len(row["sequence"])
-        if len(row["backbone"]) != 12 * length or len(row["residue_number"]) != length:
-            return ProteinError("sequence, numbering and coordinates differ in length")
         codes = row["insertion_code"] if isinstance(row["insertion_code"], str) else " " * length
+        if not len(row["backbone"]) / 12 == len(row["residue_number"]) == len(codes) == length:
+            return ProteinError("sequence, numbering and coordinates differ in length")
         return Protein(
             id=row["id"],
             residue_types=encode(row["sequence"]),

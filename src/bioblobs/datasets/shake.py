@@ -111,7 +111,7 @@ class ProteinShakeSource:
         if name == "geneontology":
             return tuple(sorted(set(record["molecular_function"])))
         if name == "proteinfamily":
-            return (record["Pfam"][0],)  # as ProteinFamilyTask's target
+            return tuple(record["Pfam"][:1])  # as ProteinFamilyTask's target
         return (record[f"SCOP-{SCOP_LEVELS[self.data.scop_level].upper()}"],)
 
     def _task(self) -> Any:

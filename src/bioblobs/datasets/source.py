@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
@@ -34,6 +35,13 @@ def open_source(data: DataConfig) -> Source:
     from bioblobs.datasets.shake import ProteinShakeSource
 
     return ProteinShakeSource(data)
+
+
+def source_state(data: DataConfig) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of each file that ``data.source`` reads."""
+    folder = {"sample": "sample", "proteinshake": f"raw/{data.dataset_name}"}[data.source]
+    files = sorted(path for path in (Path(data.data_dir) / folder).glob("*") if path.is_file())
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def check_split_column(column: str, available: Sequence[str], data: DataConfig) -> None:

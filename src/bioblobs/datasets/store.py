@@ -110,7 +110,7 @@ class StoreWriter:
             raw = np.fromfile(self.scratch / f"{name}.raw", dtype).reshape(total, *shape)
             np.save(self.scratch / f"{name}.npy", raw)
             (self.scratch / f"{name}.raw").unlink()
-        width = max((lists.shape[1] for lists in self.lists), default=0)
+        width = max((lists.shape[1] for lists in self.lists), default=1) or 1  # a column even without edges
         shape = (total, width)
         neighbours = np.lib.format.open_memmap(self.scratch / "neighbours.npy", "w+", np.dtype("<i4"), shape)
         mutual = np.lib.format.open_memmap(self.scratch / "mutual.npy", "w+", np.dtype("?"), shape)

@@ -130,13 +130,17 @@ def mean_auroc(truth: NDArray[np.bool_], probability: NDArray[Any]) -> float:
 def with_intervals(scorer: Scorer, proteins: int, resamples: int, seed: int) -> dict[str, Any]:
     """{score: {value, low, high}}: percentile bootstrap 95 % intervals over proteins.
 
-    ``low`` and ``high`` are None where a score is undefined (AUROC of a single class).
+    None where undefined: AUROC of a single class, an interval over one protein. Resamples in which a score
+    is undefined do not count for its interval.
     """
     everything = np.arange(proteins)
     value = scorer(everything)
+    if proteins < 2:
+        return {name: {"value": _number(score), "low": None, "high": None} for name, score in value.items()}
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # an undefined score: None below
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         result = bootstrap(
             (everything,),
             lambda places: np.array(list(scorer(places).values())),
@@ -145,10 +149,10 @@ def with_intervals(scorer: Scorer, proteins: int, resamples: int, seed: int) -> 
             method="percentile",
             rng=np.random.default_rng(seed),
         )
-    interval = result.confidence_interval
+        low, high = np.nanpercentile(result.bootstrap_distribution, [2.5, 97.5], axis=-1)
     return {
-        name: {"value": _number(value[name]), "low": _number(low), "high": _number(high)}
-        for name, low, high in zip(value, interval.low, interval.high, strict=True)
+        name: {"value": _number(value[name]), "low": _number(start), "high": _number(end)}
+        for name, start, end in zip(value, low, high, strict=True)
     }
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, wilcoxon
 from tqdm import tqdm
 
-from bioblobs.datasets.batching import Rows, make_batch
+from bioblobs.datasets.batching import Rows, make_batch, plan_batches
 from bioblobs.datasets.store import Store
-from bioblobs.evaluation.predict import BATCH_SIZE, probabilities
+from bioblobs.evaluation.predict import BATCH_SIZE, MAX_RESIDUES, probabilities
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
@@ -34,9 +34,11 @@ def deletion_test(
     usable = [i for i, record in enumerate(records) if len(top[i]) < record["length"]]
     chosen = rows[usable]
     before = np.array([list(records[i]["probabilities"].values()) for i in usable])
-    target = before.argmax(1)
+    target = before.argmax(1) if usable else np.zeros(0, np.int64)
 
     def fall(removed: list[Any], title: str) -> NDArray[np.float64]:
+        if not usable:
+            return np.zeros(0)
         after = _chances_without(model, store, chosen, removed, title)
         places = np.arange(len(chosen))
         return before[places, target] - after[places, target]
@@ -59,7 +61,7 @@ def deletion_test(
         "fall_top_blob": _mean_interval(of_blob, seed),
         "fall_random_residues": _mean_interval(of_random, seed),
         "difference": _mean_interval(difference, seed),
-        "share_top_blob_falls_more": round(float((difference > 0).mean()), 6),
+        "share_top_blob_falls_more": round(float((difference > 0).sum() / max(len(usable), 1)), 6),
         "wilcoxon_p": float(f"{test.pvalue:.4g}") if test is not None else 1.0,
     }
     return summary, np.column_stack([of_blob, of_random])
@@ -71,10 +73,9 @@ def _chances_without(
 ) -> NDArray[np.float64]:
     """(P, C) class probabilities of ``rows`` with residues (indices a protein) taken out of the structure."""
     parts = []
-    starts = range(0, len(rows), BATCH_SIZE)
-    for start in tqdm(starts, title, unit="batch", mininterval=1):
-        part = slice(start, start + BATCH_SIZE)
-        batch = without_residues(store, rows[part], removed[part])
+    plan = plan_batches(np.arange(len(rows)), store.lengths[rows], BATCH_SIZE, MAX_RESIDUES, None)
+    for places in tqdm(plan, title, unit="batch", mininterval=1):
+        batch = without_residues(store, rows[places], [removed[place] for place in places])
         parts.append(probabilities(model(batch).logits, store.multilabel))
     return np.concatenate(parts)
 
@@ -87,7 +88,7 @@ def without_residues(store: Store, rows: Rows, removed: list[Any]) -> ProteinBat
         stays = np.delete(np.arange(store.offsets[row + 1] - store.offsets[row]), gone)
         kept.append(stays)
         lists.append(neighbour_lists(store.coordinates[store.offsets[row] + stays, 1], edge_types))
-    width = max(part.shape[1] for part in lists)
+    width = max(1, *(part.shape[1] for part in lists))
     padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=PADDING) for part in lists]
     at = np.concatenate([stays + store.offsets[row] for row, stays in zip(rows, kept, strict=True)])
     return make_batch(
@@ -102,8 +103,10 @@ def without_residues(store: Store, rows: Rows, removed: list[Any]) -> ProteinBat
     )
 
 
-def _mean_interval(values: NDArray[np.float64], seed: int) -> dict[str, float]:
-    """Mean with a percentile bootstrap 95 % interval over proteins."""
+def _mean_interval(values: NDArray[np.float64], seed: int) -> dict[str, float | None]:
+    """Mean with a percentile bootstrap 95 % interval over proteins; None where there are too few."""
+    if len(values) < 2:
+        return {"value": round(float(values[0]), 6) if len(values) else None, "low": None, "high": None}
     result = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(seed))
     low, high = result.confidence_interval
     return {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
-from torch_geometric.utils import degree, scatter, to_undirected
+from torch_geometric.utils import degree, remove_self_loops, scatter, to_undirected
 
 from bioblobs.models.segments import (
     rank_in_segment,
@@ -123,7 +123,7 @@ class Partitioner(Select):
         if batch is None:
             batch = x.new_zeros(len(x), dtype=torch.long)
         if not undirected:
-            edge_index = to_undirected(edge_index, num_nodes=len(x))
+            edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=len(x))
         size = int(batch[-1]) + 1 if len(batch) else 0
         blobs = self.partition(x, edge_index, batch, size)
         member = (blobs.assignment >= 0).nonzero().squeeze(-1)
@@ -226,8 +226,9 @@ class Partitioner(Select):
             score = affinity + self.alpha * into / graph.degree
             chance = torch.sigmoid(score / self.tau) * considered
             room = self.cluster_size_max - graph.total(members.to(chance.dtype))
-            rank = rank_in_segment(chance.detach(), batch, graph.starts)
-            # The sign of the score, not p > 1/2: p rounds to 1/2 at scores next to zero.
+            # By score, which orders as p does: p rounds to 1/2 or to 1 where scores still differ.
+            ranked = score.detach().masked_fill(~considered, -torch.inf)
+            rank = rank_in_segment(ranked, batch, graph.starts)
             joined = considered & (score > 0) & (rank < room[batch])
             p = torch.where(considered, chance, p)
             members = members | joined

@@ -50,9 +50,9 @@ def segment_argmax(values: Tensor, allowed: Tensor, batch: Tensor, size: int) ->
 def rank_in_segment(values: Tensor, batch: Tensor, starts: Tensor) -> Tensor:
     """(N,) place of each residue among its protein's by descending value, counting from 0.
 
-    ``values`` lie in [0, 1]; ``starts`` (B,) is the first row of each protein. One stable sort of a
-    composite float64 key, whose 52 bits hold the protein and the full precision of a float32 value.
+    Ties keep the order of the residues. ``starts`` (B,) is the first row of each protein.
     """
-    order = torch.argsort(batch.double() * 2 - values.double(), stable=True)
+    by_value = torch.argsort(values, descending=True, stable=True)
+    order = by_value[torch.argsort(batch[by_value], stable=True)]  # by protein, then by value
     place = torch.arange(len(values), device=values.device) - starts[batch]
     return torch.empty_like(place).scatter_(0, order, place)

@@ -29,7 +29,7 @@ else:
 
     UnitFloat = ClosedUnitInterval
     EdgeTypes = restricted_string_type(
-        "EdgeTypes", r"^(knn_[1-9]\d*|eps_\d+(\.\d+)?)$", docstring="knn_K or eps_R (R in angstrom)"
+        "EdgeTypes", r"^(knn_[1-9]\d*|eps_[1-9]\d*(\.\d+)?)$", docstring="knn_K or eps_R (R in angstrom)"
     )
 
 __all__ = [

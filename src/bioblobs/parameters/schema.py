@@ -35,7 +35,7 @@ class DataConfig(Group):
         split: which published split column assigns train, val and test.
         split_similarity_threshold: highest similarity between train and test (not for random).
         data_dir: folder that holds sample/ and ProteinShake's files.
-        min_class_size: leave out classes with fewer chains; null: 5, and 50 for geneontology.
+        min_class_size: leave out classes with fewer chains (of all splits); null: 5, 50 for geneontology.
         subset: keep about this many chains, stratified by split and class; null: all.
         max_length: leave out longer chains (residues); null: none.
         edge_types: knn_K, edges from the K nearest C-alphas; eps_R, from all within R angstrom.
@@ -142,7 +142,7 @@ class TrainConfig(Group):
         warmup_epochs: epochs of linear warm-up before the cosine schedule.
         label_smoothing: of the cross-entropy (single-label tasks).
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
-        accelerator: cpu, gpu, mps or auto.
+        accelerator: cpu, gpu or auto.
         devices: number of devices.
         precision: of Lightning's Trainer.
         num_workers: processes that make batches beside the training step.
@@ -159,7 +159,7 @@ class TrainConfig(Group):
     warmup_epochs: NonNegativeFloat = 1.0
     label_smoothing: UnitFloat = 0.1
     gradient_clip_val: NonNegativeFloat = 1.0
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: PositiveInt = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     num_workers: NonNegativeInt = 0
@@ -171,6 +171,8 @@ class TrainConfig(Group):
         """See :meth:`Group.check`."""
         if self.label_smoothing == 1:
             _Refuse(self.path)("label_smoothing", self.label_smoothing, "below 1")
+        if self.seed >= 2**32:
+            _Refuse(self.path)("seed", self.seed, "below 2**32")
 
 
 @dataclass

@@ -29,6 +29,7 @@ from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json, write_table
 from bioblobs.training.checkpoint import check_classes, load_model, write_checkpoint
+from bioblobs.training.process import begin
 
 CALIBRATION_BINS = 10
 
@@ -36,6 +37,7 @@ CALIBRATION_BINS = 10
 def run(config: Config, paths: Paths) -> None:
     """Write test metrics, ablation, plots, the final model and the checkpoint summary."""
     seed = config.train.seed
+    begin(config.train.num_threads)
     store = Store(paths.prepared)
     store.require(identity(config.data, seed))
     rows = store.rows("test")

@@ -26,11 +26,13 @@ from bioblobs.training.checkpoint import (
     write_checkpoint,
 )
 from bioblobs.training.codebook_init import blob_embeddings, kmeans_codes, random_codes, usage
+from bioblobs.training.process import begin
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write stage 0's model with a filled codebook, and how well it fits the blobs."""
     seed, stage1 = config.train.seed, config.multistage.stage1
+    begin(config.train.num_threads)
     store = Store(paths.prepared)
     store.require(identity(config.data, seed))
     path = paths.final_checkpoint(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,13 +25,17 @@ from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
+from bioblobs.training.process import begin
 
 SCHEMA_VERSION = "1.0"
+FALL_EDGES = (-1, -0.1, -0.05, -0.02, -0.005, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+"""Bins of the fall in probability: fine where most proteins are."""
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, keys = config.train.seed, config.interpretability
+    begin(config.train.num_threads)
     store = Store(paths.prepared)
     store.require(identity(config.data, seed))
     path = paths.final_checkpoint(1)
@@ -79,15 +84,14 @@ def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDAr
     write_table(plots / "blob_importance.csv", importance)
     sizes = blobs["size"].value_counts().sort_index().rename_axis("size").rename("blobs").reset_index()
     write_table(plots / "blob_sizes.csv", sizes)
-    deletion = pd.DataFrame(
-        {
-            "group": np.repeat(["top blob", "random residues"], len(falls)),
-            "fall": falls.T.ravel(),
-        }
-    )
-    deletion["fall"] = (deletion["fall"] // 0.1 * 0.1).round(1)
-    counts = deletion.value_counts(["group", "fall"], sort=False).rename("proteins").reset_index()
-    write_table(plots / "deletion.csv", counts)
+    counts = [np.histogram(column, FALL_EDGES)[0] for column in falls.T]
+    bins = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(FALL_EDGES)]
+    deletion = {
+        "group": np.repeat(["top blob", "random residues"], len(bins)),
+        "fall": bins * 2,
+        "proteins": np.concatenate(counts),
+    }
+    write_table(plots / "deletion.csv", pd.DataFrame(deletion))
 
 
 def _say(summary: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioblobs.datasets.prepare import identity
+from bioblobs.datasets.source import source_state
 from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.parameters.parsing import parse
@@ -26,6 +27,10 @@ def run(args: Sequence[str]) -> Path:
     """Prepare, train, evaluate and interpret with ``key=value`` overrides; the run's folder."""
     flags = as_flags(args)
     config, _ = parse("BioBlobs multi-stage training", flags)
+    if config.train.devices > 1:
+        raise BioBlobsError(
+            f"train.devices: {config.train.devices}, but this script runs in one process; use dvc repro"
+        )
     folder = new_run_folder(Path("outputs") / "partoken-multistage" / config.data.dataset_name)
     paths = Paths(
         prepared=str(store_path(config)),
@@ -67,6 +72,8 @@ def as_flags(args: Sequence[str]) -> list[str]:
         key, equals, _ = word.partition("=")
         if word == "--config":
             config = ["--config", next(words, "")]
+        elif word.startswith("--config="):
+            config = [word]
         elif word.startswith("--"):
             flags.append(word)
         elif not equals:
@@ -79,9 +86,9 @@ def as_flags(args: Sequence[str]) -> list[str]:
 
 
 def store_path(config: Config) -> Path:
-    """Where the script keeps a prepared store: named by everything that shapes it."""
-    shaping = json.dumps(identity(config.data, config.train.seed), sort_keys=True)
-    digest = hashlib.sha256(shaping.encode()).hexdigest()[:12]
+    """Where the script keeps a prepared store: named by everything that shapes it, the source included."""
+    shaping = [identity(config.data, config.train.seed), source_state(config.data)]
+    digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]
     return Path(config.data.data_dir) / "stores" / f"{config.data.dataset_name}-{digest}"
 
 
@@ -100,16 +107,19 @@ def new_run_folder(parent: Path) -> Path:
 
 
 def _prepare(config: Config, paths: Paths) -> None:
-    """Prepare, unless the store is there already; the report belongs to the run either way."""
+    """Prepare, unless the store is there already and whole; the run gets the data report either way."""
     from bioblobs.stages import prepare
 
     try:
-        Store(paths.prepared).require(identity(config.data, config.train.seed))
+        store = Store(paths.prepared)
+        store.require(identity(config.data, config.train.seed))
+        store.verify()
     except BioBlobsError:
         _say("prepare")
         prepare.run(config, paths)
     else:
         _say(f"prepared data: {paths.prepared}")
+        prepare.publish_report(paths)
 
 
 def _closest(key: str, keys: set[str]) -> str:

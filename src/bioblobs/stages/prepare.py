@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioblobs.datasets.prepare import prepare_store
+from bioblobs.datasets.store import SPLITS
 from bioblobs.errors import one_line_errors
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table
+from bioblobs.results import write_json, write_table, write_text
+
+REPORT = "report"
+"""Folder of the data report in a store."""
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write the store and the data report."""
-    report = prepare_store(config.data, config.train.seed, Path(paths.prepared))
-    metrics, plots = Path(paths.metrics), Path(paths.plots)
-    write_json(metrics / "data.json", report.summary)
-    write_table(plots / "data_classes.csv", report.classes)
-    write_table(plots / "data_lengths.csv", report.length_histogram())
-    write_table(plots / "data_dropped.csv", report.dropped)
-    write_table(Path(paths.prepared) / "skipped.csv", report.skipped)
+    report = prepare_store(config.data, config.train.seed, Path(paths.prepared), SPLITS)
+    folder = Path(paths.prepared) / REPORT
+    write_json(folder / "data.json", report.summary)
+    write_table(folder / "data_classes.csv", report.classes)
+    write_table(folder / "data_lengths.csv", report.length_histogram())
+    write_table(folder / "data_dropped.csv", report.dropped)
+    write_table(folder / "skipped.csv", report.skipped)
+    publish_report(paths)
     for _, row in report.skipped.iterrows():
         print(f"skipped {row['id']}: {row['reason']}")
     for reason, count in report.summary["dropped"].items():
@@ -30,6 +35,13 @@ def run(config: Config, paths: Paths) -> None:
         unseen = part["of_classes_unseen_in_training"]
         note = f", {unseen} of classes unseen in training" if unseen else ""
         print(f"{split}: {part['proteins']} proteins{note}")
+
+
+def publish_report(paths: Paths) -> None:
+    """Copy the data report that a store holds to where metrics and plots are looked for."""
+    for path in (Path(paths.prepared) / REPORT).glob("data*"):
+        target = Path(paths.metrics if path.suffix == ".json" else paths.plots)
+        write_text(target / path.name, path.read_text())
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import warnings
@@ -9,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from jsonargparse import Namespace
 from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
@@ -22,8 +23,8 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import OneLineErrors, add_group, make_group, plain
 from bioblobs.parameters.reads import note_read
 from bioblobs.parameters.schema import Config, Paths, subgroups
-from bioblobs.training.allocator import keep_freed_memory
 from bioblobs.training.module import BlobModule
+from bioblobs.training.process import begin
 
 LINKS = {
     "paths.prepared": "data.prepared",
@@ -149,18 +150,28 @@ class StageCLI(LightningCLI):
         for key in (*LINKS, *STAGE_LINKS[self.stage], *DIRECT):
             if not key.startswith("paths."):
                 note_read(key)
-        keep_freed_memory()
+        self._refuse_own_arguments()
+        begin(self._fit("config").train.num_threads)
         _quiet()
-        if threads := self._fit("config").train.num_threads:
-            torch.set_num_threads(threads)
         seed_everything(self._fit("config").train.seed, workers=True, verbose=False)
+
+    def _refuse_own_arguments(self) -> None:
+        """The module's arguments that this stage links to no key are not the command line's to set."""
+        linked = {target for targets in STAGE_LINKS[self.stage].values() for target in targets}
+        linked |= {*LINKS.values(), *SEED_TARGETS, "model.num_classes", "model.multilabel"}
+        for name, parameter in inspect.signature(BlobModule).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD or f"model.{name}" in linked:
+                continue
+            expected = self.stage if name == "stage" else parameter.default
+            if self._fit("config").model[name] != expected:
+                raise BioBlobsError(f"model.{name}: not a parameter of stage {self.stage}")
 
     def instantiate_classes(self) -> None:
         """As Lightning's; what the keys make impossible is one line."""
         try:
             super().instantiate_classes()
-        except (ValueError, ImportError) as error:
-            raise BioBlobsError(str(error)) from error
+        except (ValueError, ImportError, MisconfigurationException) as error:
+            raise BioBlobsError(" ".join(str(error).split())) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer with this stage's checkpoints, logs and progress bar."""
@@ -169,7 +180,7 @@ class StageCLI(LightningCLI):
         folder = paths.stage(self.stage)
         if self._fit("config").ckpt_path is None:
             for old in (*folder.glob("*.ckpt"), *folder.glob("metrics*.csv")):
-                old.unlink()  # of an earlier run; a stage starts from its inputs alone
+                old.unlink(missing_ok=True)  # of an earlier run; a stage starts from its inputs alone
         callbacks: list[Callback] = _checkpoints(folder, self.stage, self.model.score)
         if made.trainer.enable_progress_bar is not False:
             callbacks.append(TQDMProgressBar(refresh_rate=10))

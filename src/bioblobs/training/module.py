@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
@@ -125,6 +126,10 @@ class BlobModule(LightningModule):
         """Validation score over all proteins at once."""
         logits, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
         self._outputs.clear()
+        if not torch.isfinite(logits).all():
+            raise BioBlobsError(
+                f"training diverged in epoch {self.current_epoch}; lower multistage.stage{self.stage}.lr"
+            )
         if self.multilabel:
             score = fmax(labels.cpu().numpy(), logits.sigmoid().cpu().numpy())
         else:

@@ -1,12 +1,21 @@
-"""Keep freed memory in the process between training steps (glibc only)."""
+"""Settings of the process in which a model runs: threads, and what the allocator does with freed memory."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
+import torch
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _BYTES = 2**31 - 1
+
+
+def begin(num_threads: int) -> None:
+    """Call before any tensor is made; ``num_threads`` 0 leaves torch's choice."""
+    keep_freed_memory()
+    if num_threads:
+        torch.set_num_threads(num_threads)
 
 
 def keep_freed_memory() -> bool:
