@@ -170,8 +170,10 @@ class StageCLI(LightningCLI):
         """As Lightning's; what the keys make impossible is one line."""
         try:
             super().instantiate_classes()
-        except (ValueError, ImportError, MisconfigurationException) as error:
+        except (ValueError, ImportError) as error:
             raise BioBlobsError(" ".join(str(error).split())) from error
+        except MisconfigurationException as error:
+            raise BioBlobsError(f"train.accelerator, devices, precision or trainer: {error}") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer with this stage's checkpoints, logs and progress bar."""
@@ -209,7 +211,12 @@ class StageCLI(LightningCLI):
 def _quiet() -> None:
     """Leave out what a user can do nothing about."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    for message in ("Checkpoint directory .* exists", ".*does not have many workers", ".*LeafSpec"):
+    for message in (
+        "Checkpoint directory .* exists",
+        ".*does not have many workers",
+        ".*smaller than the logging interval",  # logs are by epoch
+        ".*LeafSpec",
+    ):
         warnings.filterwarnings("ignore", message=message)
 
 

@@ -160,6 +160,7 @@ class BlobModule(LightningModule):
             on_step=False,
             on_epoch=True,
             batch_size=batch.num_proteins,
+            sync_dist=self.trainer.world_size > 1,
         )
         if prediction.codes is not None and self.model.codebook is not None:
             counts = self._code_counts.setdefault(
