@@ -12,7 +12,7 @@ from conftest import ROOT
 
 TINY = {
     "data.subset": "60",
-    "data.max_length": "90",
+    "data.max_length": "120",
     "data.edge_types": "knn_6",
     "model.node_h_dim": "[8,2]",
     "model.edge_h_dim": "[4,1]",

@@ -38,6 +38,13 @@ def test_several_devices_are_refused_where_one_process_runs_all(monkeypatch: pyt
         run(["train.devices=2"])
 
 
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BioBlobsError, match=r"chains\.parquet"):
+        run(["--config", str(ROOT / "params.yaml"), f"data.data_dir={tmp_path}"])
+    assert not list(tmp_path.glob("outputs/*/*/*"))
+
+
 def test_a_later_run_of_a_day_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     folders = [new_run_folder(tmp_path) for _ in range(3)]
     assert len(set(folders)) == 3

@@ -43,7 +43,11 @@ def run(args: Sequence[str]) -> Path:
     from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
     placed = [*flags, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
-    _prepare(config, paths)
+    try:
+        _prepare(config, paths)
+    except BioBlobsError:
+        folder.rmdir()  # a run that could not begin leaves no folder
+        raise
     _say("stage 0: baseline")
     Stage0CLI(["fit", *placed])
     _say("codebook: k-means")
