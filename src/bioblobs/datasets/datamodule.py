@@ -8,8 +8,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from bioblobs.datasets.batching import BatchDataset, plan_batches
-from bioblobs.datasets.prepare import identity
-from bioblobs.datasets.store import Store
+from bioblobs.datasets.prepare import open_store
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.parameters.schema import DataConfig
 
@@ -38,9 +37,7 @@ class ProteinDataModule(LightningDataModule):
         **data: Any,
     ) -> None:
         super().__init__()
-        config = DataConfig(**data)
-        self.store = Store(prepared)
-        self.store.require(identity(config, seed))
+        self.store = open_store(prepared, DataConfig(**data), seed)
         self.batch_size, self.max_residues = batch_size, max_residues
         self.num_workers, self.seed = num_workers, seed
         self.num_classes = len(self.store.classes)
@@ -61,17 +58,10 @@ class ProteinDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[ProteinBatch]:
         """Validation batches, the same in every process and epoch."""
-        return self._split("val")
-
-    def test_dataloader(self) -> DataLoader[ProteinBatch]:
-        """Test batches."""
-        return self._split("test")
-
-    def _split(self, split: str) -> DataLoader[ProteinBatch]:
-        rows, lengths = self.store.rows(split), self.store.lengths
-        return self._loader(
-            BatchDataset(self.store, plan_batches(rows, lengths, self.batch_size, self.max_residues, None))
+        plan = plan_batches(
+            self.store.rows("val"), self.store.lengths, self.batch_size, self.max_residues, None
         )
+        return self._loader(BatchDataset(self.store, plan))
 
     def _loader(self, dataset: BatchDataset) -> DataLoader[ProteinBatch]:
         return DataLoader(dataset, batch_size=None, num_workers=self.num_workers)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from bioblobs.datasets.selection import encode_labels, select, training_classes
 from bioblobs.datasets.source import open_source
-from bioblobs.datasets.store import SPLITS, StoreWriter
+from bioblobs.datasets.store import SPLITS, Store, StoreWriter
 from bioblobs.datasets.tasks import split_column, task_of
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import plain
@@ -52,6 +52,17 @@ def identity(data: DataConfig, seed: int) -> dict[str, Any]:
     """Everything that shapes a store (where the files lie does not)."""
     shaping = {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data) if f.name != "data_dir"}
     return {**shaping, "seed": plain(seed)}
+
+
+def open_store(path: Path | str, data: DataConfig, seed: int) -> Store:
+    """The store at ``path``, once it is sure that it was prepared with these keys.
+
+    Raises:
+        BioBlobsError: there is none, it is damaged, or it was prepared with other keys.
+    """
+    store = Store(path)
+    store.require(identity(data, seed))
+    return store
 
 
 def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequence[str] = ()) -> DataReport:

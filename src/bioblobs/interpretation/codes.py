@@ -48,7 +48,7 @@ def blob_table(records: list[Any]) -> pd.DataFrame:
 def describe_codes(
     store: Store, rows: NDArray[np.int64], records: list[Any], significance: float
 ) -> dict[str, Any]:
-    """Every code in use, most used first, and all residues as background (schema: ``dataset.codebook``).
+    """Every code in use, most used first, and all residues as background (schema: ``codes``, ``background``).
 
     A class is enriched in a code where proteins holding the code have it more often than the others:
     Fisher's exact test, one-sided, Benjamini-Hochberg corrected over all (code, class) pairs.

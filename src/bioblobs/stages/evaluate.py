@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
 from bioblobs.datasets.batching import Rows
-from bioblobs.datasets.prepare import identity
+from bioblobs.datasets.prepare import open_store
 from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.ablation import (
@@ -38,8 +38,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write test metrics, ablation, plots, the final model and the checkpoint summary."""
     seed = config.train.seed
     begin(config.train.num_threads)
-    store = Store(paths.prepared)
-    store.require(identity(config.data, seed))
+    store = open_store(paths.prepared, config.data, seed)
     rows = store.rows("test")
     if not len(rows):
         raise BioBlobsError(f"{paths.prepared}: no test protein to evaluate on")

@@ -11,8 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from bioblobs.datasets.batching import plan_batches
-from bioblobs.datasets.prepare import identity
-from bioblobs.datasets.store import Store
+from bioblobs.datasets.prepare import open_store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
 from bioblobs.parameters.parsing import parse
@@ -33,8 +32,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write stage 0's model with a filled codebook, and how well it fits the blobs."""
     seed, stage1 = config.train.seed, config.multistage.stage1
     begin(config.train.num_threads)
-    store = Store(paths.prepared)
-    store.require(identity(config.data, seed))
+    store = open_store(paths.prepared, config.data, seed)
     path = paths.final_checkpoint(0)
     model, card = load_model(path)
     check_architecture(path, card, architecture(config.model, with_codebook=False))

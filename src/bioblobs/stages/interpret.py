@@ -13,8 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs import __version__
-from bioblobs.datasets.prepare import identity
-from bioblobs.datasets.store import Store
+from bioblobs.datasets.prepare import open_store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
 from bioblobs.interpretation.codes import blob_table, describe_codes
@@ -36,8 +35,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
-    store = Store(paths.prepared)
-    store.require(identity(config.data, seed))
+    store = open_store(paths.prepared, config.data, seed)
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

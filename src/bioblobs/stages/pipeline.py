@@ -13,9 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.datasets.prepare import identity
+from bioblobs.datasets.prepare import identity, open_store
 from bioblobs.datasets.source import source_state
-from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths, leaf_keys
@@ -115,9 +114,7 @@ def _prepare(config: Config, paths: Paths) -> None:
     from bioblobs.stages import prepare
 
     try:
-        store = Store(paths.prepared)
-        store.require(identity(config.data, config.train.seed))
-        store.verify()
+        open_store(paths.prepared, config.data, config.train.seed).verify()
     except BioBlobsError:
         _say("prepare")
         prepare.run(config, paths)

@@ -30,7 +30,7 @@ def run(config: Config, paths: Paths) -> None:
         print(f"skipped {row['id']}: {row['reason']}")
     for reason, count in report.summary["dropped"].items():
         print(f"left out: {count} ({reason})")
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         part = report.summary[split]
         unseen = part["of_classes_unseen_in_training"]
         note = f", {unseen} of classes unseen in training" if unseen else ""

@@ -36,18 +36,22 @@ CURVES = (
 """What the learning-curve plots show, where a stage has it."""
 
 
-class Stage0CLI(StageCLI):
-    """Baseline training."""
-
-    def __init__(self, args: Sequence[str] | None = None) -> None:
-        super().__init__(0, args)
+class FinishedStageCLI(StageCLI):
+    """A stage that leaves its results when training is done."""
 
     def after_fit(self) -> None:
         """Called by Lightning when training is done."""
         finish_stage(self)
 
 
-class Stage1CLI(StageCLI):
+class Stage0CLI(FinishedStageCLI):
+    """Baseline training."""
+
+    def __init__(self, args: Sequence[str] | None = None) -> None:
+        super().__init__(0, args)
+
+
+class Stage1CLI(FinishedStageCLI):
     """Joint fine-tuning, from the weights and the codebook that init_codebook left."""
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
@@ -60,10 +64,6 @@ class Stage1CLI(StageCLI):
         check_architecture(path, content["card"], self.model.architecture)
         check_classes(path, content["card"], self.datamodule.store.classes)
         self.model.model.load_state_dict(network_weights(content))
-
-    def after_fit(self) -> None:
-        """Called by Lightning when training is done."""
-        finish_stage(self)
 
 
 def finish_stage(cli: StageCLI) -> None:
