@@ -17,8 +17,8 @@ from torch import Tensor
 from torch_geometric.nn.pool.select import SelectOutput
 
 from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner
-from bioblobs.models.segments import rank_in_segment
 from bioblobs.training.losses import cardinality_loss
 from conftest import batch_of, random_chain
 
@@ -232,9 +232,9 @@ def test_straight_through_is_the_hard_choice_with_the_gradient_of_the_soft_mean_
     seeds, grown, queried = spied(partitioner, "_seed"), spied(partitioner, "_grow"), []
     partitioner.query.register_forward_pre_hook(lambda _, given: queried.append(given[0]))
     blob = cut(partitioner, batch, x).embedding[0, 0]
-    (seed, seed_soft), (members, p), direction = seeds[0], grown[0], torch.randn(WIDTH)
+    seed, (rows, real, p), direction = seeds[0], grown[0], torch.randn(WIDTH)
     inputs = [x, partitioner.query.weight, partitioner.seed_logit.weight, partitioner.alpha]
-    for made, chosen, weight in ((blob, members, seed_soft + p), (queried[0][0], seed, seed_soft)):
+    for made, chosen, weight in ((blob, rows[real], seed.soft + p), (queried[0][0], seed.mask, seed.soft)):
         soft_mean = weight @ x / weight.sum()
         torch.testing.assert_close(made, x[chosen].mean(0))
         assert not torch.allclose(made, soft_mean)
@@ -303,6 +303,8 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
 
 def test_members_are_ranked_where_probabilities_all_round_to_one() -> None:
     # At a low temperature sigmoid(score / tau) is 1.0 for scores that still differ.
-    scores = torch.tensor([2.0, 5.0, 3.0, 9.0, 1.0, 4.0])
-    batch = torch.tensor([0, 0, 0, 0, 1, 1])
-    assert rank_in_segment(scores, batch, torch.tensor([0, 4])).tolist() == [3, 1, 2, 0, 1, 0]
+    partitioner, layout = Partitioner(WIDTH), Layout(torch.tensor([0, 0, 0, 0, 1, 1]), 2)
+    scores = torch.tensor([2e3, 5e3, 3e3, 9e3, -1.0, 4e3])
+    considered = torch.tensor([True, True, True, False, True, True])
+    rows, joins = partitioner._best(scores, considered, torch.tensor([2, 2]), layout)
+    assert [each[kept].tolist() for each, kept in zip(rows, joins, strict=True)] == [[1, 2], [5]]

@@ -90,16 +90,21 @@ def make_batch(
         labels=labels,
         proteins=proteins,
         num_proteins=len(lengths),
+        longest=int(lengths.max()),
     )
 
 
 def symmetrised(neighbours: Tensor, valid: Tensor, mutual: Tensor) -> Tensor:
-    """(2, E) source and target of every edge in both directions, each once, from (N, k) lists."""
+    """(2, E) source and target of every edge in both directions, each once, from (N, k) lists.
+
+    Sorted by target.
+    """
     own = torch.arange(len(neighbours))[:, None].expand_as(neighbours)
     source, target = neighbours[valid], own[valid]
     one_way = valid & ~mutual
     back_source, back_target = own[one_way], neighbours[one_way]
-    return torch.stack([torch.cat([source, back_source]), torch.cat([target, back_target])])
+    order = torch.cat([target, back_target]).int().sort(stable=True)  # int: a radix sort
+    return torch.stack([torch.cat([source, back_source])[order.indices], order.values.long()])
 
 
 class BatchDataset(Dataset[ProteinBatch]):

@@ -36,10 +36,11 @@ class ProteinBatch:
         neighbours: (N, k) row in this batch of each neighbour, nearest first; the row itself on padding.
         edge_valid: (N, k) False on padding; None where no protein of the batch has any.
         batch: (N,) protein of each residue.
-        edge_index: (2, E) symmetrised edges without repeats, for the partitioner.
+        edge_index: (2, E) symmetrised edges without repeats, sorted by target, for the partitioner.
         labels: (B,) class index, or (B, C) 0/1 for multi-label tasks.
         proteins: (B,) row of each protein in the store.
         num_proteins: B.
+        longest: residues of the longest protein.
     """
 
     coordinates: Tensor
@@ -52,6 +53,7 @@ class ProteinBatch:
     labels: Tensor
     proteins: Tensor
     num_proteins: int
+    longest: int
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ProteinBatch:
         """The batch with every tensor on ``device`` (Lightning calls this)."""

@@ -6,10 +6,40 @@ import torch
 from torch import Tensor, nn
 
 from bioblobs.graphs.residue_graph import EDGE_VECTORS, NODE_DIMS, ResidueGraph
-from bioblobs.models.gvp import GVP, Dims, GVPLayer, PairNorm
+from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm
+from bioblobs.models.message import Message
 
 SEQUENCE_DIM = 20
 """Width of the learned embedding of residue identity."""
+
+
+class GVPLayer(nn.Module):
+    """Mean message over neighbours, then a two-GVP feed-forward; residuals and norms.
+
+    ``norm_first`` normalises the input of each branch (pre-norm); otherwise the sum after it, as the
+    original does.
+    """
+
+    def __init__(self, node: Dims, edge: Dims, drop_rate: float, norm_first: bool) -> None:
+        super().__init__()
+        self.norm_first = norm_first
+        self.message = Message(node, edge)
+        wide = (4 * node[0], 2 * node[1])
+        self.widen, self.narrow = GVP(node, wide), GVP(wide, node, activation=False)
+        self.norms = nn.ModuleList([PairNorm(node), PairNorm(node)])
+        self.dropout = PairDropout(drop_rate)
+
+    def forward(self, node: Pair, edge: Pair, neighbours: Tensor, edge_weights: Tensor | None) -> Pair:
+        """Updated (N, n), (3, N, v); arguments as of :class:`~bioblobs.models.message.Message`."""
+        x = self.norms[0](*node) if self.norm_first else node
+        node = self._residual(node, self.message(x, edge, neighbours, edge_weights), 0)
+        x = self.norms[1](*node) if self.norm_first else node
+        return self._residual(node, self.narrow(*self.widen(*x)), 1)
+
+    def _residual(self, node: Pair, update: Pair, branch: int) -> Pair:
+        s, v = self.dropout(*update)
+        total = (node[0] + s, node[1] + v)
+        return total if self.norm_first else self.norms[branch](*total)
 
 
 class Encoder(nn.Module):

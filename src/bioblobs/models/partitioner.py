@@ -12,15 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
-from torch_geometric.utils import degree, remove_self_loops, scatter, to_undirected
+from torch_geometric.utils import remove_self_loops, to_undirected
 
-from bioblobs.models.segments import (
-    rank_in_segment,
-    segment_argmax,
-    segment_pool,
-    segment_softmax,
-    segment_sum,
-)
+from bioblobs.models.layout import Layout, Neighbourhoods, one_hot
+from bioblobs.models.segments import segment_pool
+from bioblobs.models.straight_through import straight_through_mean
 
 LOCAL_STATISTICS = 3
 """log #candidates, share of the seed's edges that go to candidates, density among candidates."""
@@ -51,9 +47,13 @@ class Blobs:
     expected_size: Tensor
 
 
-def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
-    """Value of ``hard``, gradient of ``soft`` alone (``hard`` must not carry the gradient as well)."""
-    return soft + (hard - soft).detach()
+@dataclass
+class Seeds:
+    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice."""
+
+    rows: Tensor
+    mask: Tensor
+    soft: Tensor
 
 
 class Partitioner(Select):
@@ -119,11 +119,17 @@ class Partitioner(Select):
             edge_index: (2, E), directed or not.
             batch: (N,) graph of each node, sorted; None for one graph.
             undirected: True where ``edge_index`` holds both directions of every edge, once each.
+
+        Raises:
+            ValueError: an edge names a node that is not there.
         """
+        if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < len(x):
+            raise ValueError(f"edge_index: expected nodes 0..{len(x) - 1}; got {int(edge_index.max())}")
         if batch is None:
             batch = x.new_zeros(len(x), dtype=torch.long)
         if not undirected:
             edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=len(x))
+        edge_index = edge_index[:, edge_index[1].argsort(stable=True)]
         size = int(batch[-1]) + 1 if len(batch) else 0
         blobs = self.partition(x, edge_index, batch, size)
         member = (blobs.assignment >= 0).nonzero().squeeze(-1)
@@ -135,45 +141,46 @@ class Partitioner(Select):
             weight=1 + blobs.soft[member],
         )
 
-    def partition(self, x: Tensor, edge_index: Tensor, batch: Tensor, size: int) -> Blobs:
+    def partition(
+        self, x: Tensor, edge_index: Tensor, batch: Tensor, size: int, longest: int | None = None
+    ) -> Blobs:
         """Blobs of a flat batch.
 
         Args:
             x: (N, D) residue embeddings.
-            edge_index: (2, E) symmetrised, without repeats or loops.
+            edge_index: (2, E) symmetrised, without repeats or loops, sorted by target.
             batch: (N,) protein of each residue, sorted; every one of the ``size`` proteins has one.
+            longest: residues of the longest protein; counted if None.
         """
         x = x.float()
-        graph = _Graph(edge_index, batch, size)
-        projected = (self.seed_residue(x), self.key(x))  # once a protein, not once a slot
+        layout, graph = Layout(batch, size, longest), Neighbourhoods(edge_index, len(x))
+        projected, keys = self.seed_residue(x), self.key(x)  # once a protein, not once a slot
         context = segment_pool(x, batch, size, "mean")  # (B, D)
-        free = torch.ones_like(batch, dtype=torch.bool)
-        active = free.new_ones(size)
+        free, active = torch.ones_like(batch, dtype=torch.bool), batch.new_ones(size, dtype=torch.bool)
         assignment = torch.full_like(batch, -1)
         soft_total, membership = x.new_zeros(len(x)), x.new_zeros(len(x))
         all_seeds = torch.zeros_like(free)
         embeddings, sizes, expected = [], [], []
         for slot in range(self.max_clusters):
-            allowed = free & active[batch]
-            seed, seed_soft = self._seed(projected[0], context, allowed, graph)
-            members, p = self._grow(x, projected[1], context, seed, seed_soft, allowed, graph)
-            count = graph.total(members.to(x.dtype))  # (B,)
-            hard = graph.total(x.detach() * members[:, None]) / count.clamp_min(1)[:, None]
-            soft = seed_soft + p  # (N,)
-            mass = graph.total(soft).clamp_min(1e-6)
-            blob = straight_through(hard, graph.total(x * soft[:, None]) / mass[:, None])  # (B, D)
-            blob = blob * (count > 0)[:, None]
+            allowed = free & layout.spread(active)
+            seed = self._seed(projected, context, allowed, active, layout)
+            rows, real, p = self._grow(x, keys, context, seed, allowed, active, layout, graph)
+            members = one_hot(rows.flatten(), real.flatten(), len(x))
+            count = real.sum(1).to(x.dtype)  # (B,)
+            soft = seed.soft + p  # (N,)
+            hard = (x.detach()[rows] * real[..., None]).sum(1) / count.clamp_min(1)[:, None]
+            blob = straight_through_mean(hard, x, soft, batch)  # (B, D)
             assignment = torch.where(members, slot, assignment)
-            membership = torch.where(members, torch.where(seed, 1.0, p.detach()), membership)
+            membership = torch.where(members, torch.where(seed.mask, 1.0, p.detach()), membership)
             soft_total = soft_total + torch.where(members, soft - soft.detach(), 0.0)
-            all_seeds = all_seeds | seed
+            all_seeds = all_seeds | seed.mask
             embeddings.append(blob)
             sizes.append(count)
-            expected.append(graph.total(p) + (count > 0))
-            context = context + self.context_step * torch.tanh(self.update(blob)) * (count > 0)[:, None]
+            expected.append(layout.total(p) + active)
+            context = context + self.context_step * torch.tanh(self.update(blob)) * active[:, None]
             free = free & ~members
-            covered = graph.total((~free).to(x.dtype))
-            active = active & (covered < self.termination_threshold * graph.length)
+            covered = layout.total((~free).to(x.dtype))
+            active = active & (covered < self.termination_threshold * layout.length)
         sizes_all = torch.stack(sizes, 1)  # (B, S)
         return Blobs(
             assignment=assignment,
@@ -187,82 +194,78 @@ class Partitioner(Select):
         )
 
     def _seed(
-        self, projected: Tensor, context: Tensor, allowed: Tensor, graph: _Graph
-    ) -> tuple[Tensor, Tensor]:
-        """Hard (N,) bool and soft (N,) choice of one allowed residue a protein."""
-        hidden = torch.relu(projected + graph.spread(self.seed_context(context)))  # (N, h)
+        self, projected: Tensor, context: Tensor, allowed: Tensor, active: Tensor, layout: Layout
+    ) -> Seeds:
+        """One allowed residue in each active protein."""
+        hidden = torch.relu(projected + layout.spread(self.seed_context(context)))  # (N, h)
         logits = self.seed_logit(hidden).squeeze(-1)
         if self.training:
             logits = (logits - torch.empty_like(logits).exponential_().log()) / self.tau
-        hard = segment_argmax(logits.detach(), allowed, graph.batch, graph.size)
-        return hard, segment_softmax(logits, allowed, graph.batch, graph.size)
+        lowest = torch.finfo(logits.dtype).min
+        rows = layout.rows(logits.masked_fill(~allowed, lowest), lowest)  # (B, L)
+        chosen = (layout.starts + rows.detach().argmax(1)).clamp_max(len(allowed) - 1)
+        mask = one_hot(chosen, active, len(allowed))
+        return Seeds(chosen, mask, layout.flat(rows.softmax(1)) * allowed)
 
     def _grow(
         self,
         x: Tensor,
         keys: Tensor,
         context: Tensor,
-        seed: Tensor,
-        seed_soft: Tensor,
+        seed: Seeds,
         allowed: Tensor,
-        graph: _Graph,
-    ) -> tuple[Tensor, Tensor]:
-        """Members (N,) bool, seed included, and p (N,) of the candidates considered."""
-        batch = graph.batch
-        hard = graph.total(x.detach() * seed[:, None])
-        seed_x = straight_through(hard, graph.total(x * seed_soft[:, None]))  # (B, D)
-        reached = seed
-        for _ in range(self.k_hop):
+        active: Tensor,
+        layout: Layout,
+        graph: Neighbourhoods,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows of the members (B, M), seed first; which of them are real; p (N,) of those considered."""
+        hard = x.detach()[seed.rows] * active[:, None]
+        # The soft choice sums to one, so that its weighted sum is its weighted mean.
+        seed_x = straight_through_mean(hard, x, seed.soft, layout.batch)  # (B, D)
+        next_to_seed = graph.count(seed.mask)
+        reached = seed.mask | (allowed & (next_to_seed > 0))
+        for _ in range(1, self.k_hop):
             reached = reached | (allowed & (graph.count(reached) > 0))
-        candidates = reached & ~seed
-        local = self._local_statistics(candidates, seed, graph)  # (B, 3)
+        candidates = reached & ~seed.mask
+        local = self._local_statistics(candidates, seed, active, layout, graph)  # (B, 3)
         theta = self.threshold(torch.cat([seed_x, context, local], -1)).squeeze(-1)
-        affinity = (graph.spread(self.query(seed_x)) * keys).sum(-1) / math.sqrt(keys.shape[-1])
-        affinity = affinity - graph.spread(theta)  # (N,)
-        members, p = seed, torch.zeros_like(affinity)
-        for _ in range(self.k_hop):
-            into = graph.count(members)
+        affinity = (layout.spread(self.query(seed_x)) * keys).sum(-1) / math.sqrt(keys.shape[-1])
+        affinity = affinity - layout.spread(theta)  # (N,)
+        members, into, p = seed.mask, next_to_seed, torch.zeros_like(affinity)
+        rows, real = [seed.rows[:, None]], [active[:, None]]
+        for hop in range(self.k_hop):
+            if hop:
+                into = graph.count(members)
             considered = candidates & ~members & (into > 0)
             score = affinity + self.alpha * into / graph.degree
-            chance = torch.sigmoid(score / self.tau) * considered
-            room = self.cluster_size_max - graph.total(members.to(chance.dtype))
-            # By score, which orders as p does: p rounds to 1/2 or to 1 where scores still differ.
-            ranked = score.detach().masked_fill(~considered, -torch.inf)
-            rank = rank_in_segment(ranked, batch, graph.starts)
-            joined = considered & (score > 0) & (rank < room[batch])
-            p = torch.where(considered, chance, p)
-            members = members | joined
-        return members, p
+            p = torch.where(considered, torch.sigmoid(score / self.tau), p)
+            room = self.cluster_size_max - torch.cat(real, 1).sum(1)
+            joined, taken = self._best(score.detach(), considered, room, layout)
+            members = members | one_hot(joined.flatten(), taken.flatten(), len(x))
+            rows.append(joined)
+            real.append(taken)
+        return torch.cat(rows, 1), torch.cat(real, 1), p
 
-    def _local_statistics(self, candidates: Tensor, seed: Tensor, graph: _Graph) -> Tensor:
+    def _best(
+        self, score: Tensor, considered: Tensor, room: Tensor, layout: Layout
+    ) -> tuple[Tensor, Tensor]:
+        """Rows (B, m) of each protein's best considered residues, and which of them join: p > 1/2, in room.
+
+        By score, which orders as p does: p rounds to 1/2 or to 1 where scores still differ.
+        """
+        ranked = layout.rows(score.masked_fill(~considered, -torch.inf), -torch.inf)
+        best, order = ranked.sort(dim=1, descending=True, stable=True)  # ties keep the order of residues
+        best, order = best[:, : self.cluster_size_max], order[:, : self.cluster_size_max]
+        place = torch.arange(best.shape[1], device=best.device)
+        taken = (best > 0) & (place < room[:, None])
+        return torch.where(taken, layout.starts[:, None] + order, 0), taken
+
+    def _local_statistics(
+        self, candidates: Tensor, seed: Seeds, active: Tensor, layout: Layout, graph: Neighbourhoods
+    ) -> Tensor:
         """(B, 3): log(1 + n), share of the seed's edges into candidates, edge density among them."""
         inside = graph.count(candidates)  # (N,) edges from each residue into the candidates
-        n = graph.total(candidates.to(inside.dtype))
-        seed_degree = graph.total(graph.degree * seed).clamp_min(1)
-        density = graph.total(inside * candidates) / (n * (n - 1)).clamp_min(1)
-        return torch.stack([n.log1p(), graph.total(inside * seed) / seed_degree, density], -1)
-
-
-class _Graph:
-    """The symmetrised graph of a batch, with the sums over it that every slot needs."""
-
-    def __init__(self, edge_index: Tensor, batch: Tensor, size: int) -> None:
-        self.source, self.target = edge_index
-        self.batch, self.size = batch, size
-        self.degree = degree(self.target, len(batch)).clamp_min(1)  # (N,)
-        self.length = degree(batch, size)  # (B,)
-        self.starts = (self.length.cumsum(0) - self.length).long()
-
-    def count(self, chosen: Tensor) -> Tensor:
-        """(N,) edges from each residue into the chosen ones (N,) bool."""
-        values = chosen.to(self.degree.dtype).index_select(0, self.source)
-        return scatter(values, self.target, 0, len(chosen), "sum")
-
-    def spread(self, values: Tensor) -> Tensor:
-        """Each residue's protein's value: (B, ...) -> (N, ...)."""
-        # index_select: the backward of values[batch] is several times slower.
-        return values.index_select(0, self.batch)
-
-    def total(self, values: Tensor) -> Tensor:
-        """Sum a protein: (N, ...) -> (B, ...)."""
-        return segment_sum(values, self.batch, self.size)
+        n = layout.total(candidates.to(inside.dtype))
+        share = (inside / graph.degree)[seed.rows] * active
+        density = layout.total(inside * candidates) / (n * (n - 1)).clamp_min(1)
+        return torch.stack([n.log1p(), share, density], -1)
