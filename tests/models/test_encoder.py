@@ -114,6 +114,7 @@ def test_a_step_of_the_whole_model_is_batched_not_looped(training: bool) -> None
     model, counts = build_model(config, num_classes=3, with_codebook=True).train(training), []
     for lengths in ((12, 20), (60, 30, 11, 9, 40, 25)):
         batch = batch_of([random_chain(length, seed=length) for length in lengths])
+        model.zero_grad()
         with Operations() as operations:
             model(batch).logits.sum().backward()
         counts.append(operations.count)

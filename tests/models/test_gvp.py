@@ -1,4 +1,4 @@
-"""Geometric vector perceptrons: the factored message is exact, and everything turns with the input."""
+"""Geometric vector perceptrons are their equations, and everything turns with the input."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from bioblobs.models.gvp import (
-    GVP,
-    GVPLayer,
-    MessageGVP,
-    Pair,
-    PairDropout,
-    PairNorm,
-    neighbour_mean,
-    vector_norm,
-)
+from bioblobs.models.encoder import GVPLayer
+from bioblobs.models.gvp import GVP, Pair, PairDropout, PairNorm, vector_norm
 
 NODE, EDGE = (8, 4), (6, 1)
 RESIDUES, NEIGHBOURS = 12, 5
@@ -54,27 +46,6 @@ def test_gvp_is_its_published_equations() -> None:
         out_s, out_v = gvp(s, v)
         torch.testing.assert_close(out_s[row], s_pre.relu(), atol=1e-7, rtol=0)
         torch.testing.assert_close(out_v[:, row].T, gates[:, None] * (gvp.w_v.weight @ hidden))
-
-
-def test_message_equals_the_plain_gvp_over_the_concatenation() -> None:
-    message = MessageGVP(NODE, EDGE, NODE).double()
-    plain = GVP(message.dims_in, NODE).double()
-    plain.load_state_dict(message.state_dict())  # the same parameters, under the same names
-    node, edge, neighbours = random_graph()
-    target = torch.arange(RESIDUES)[:, None].expand_as(neighbours)
-    concatenated = (
-        torch.cat([node[0][neighbours], edge[0], node[0][target]], -1),
-        torch.cat([node[1][:, neighbours], edge[1], node[1][:, target]], -1),
-    )
-    found, expected = message.message(node, edge, neighbours), plain(*concatenated)
-    weights = [torch.randn_like(part) for part in expected]
-    gradients = []
-    for result, module in ((found, message), (expected, plain)):
-        loss = sum((part * weight).sum() for part, weight in zip(result, weights, strict=True))
-        gradients.append(torch.autograd.grad(loss, [*node, *edge, *module.parameters()], retain_graph=True))
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(gradients[0], gradients[1])
-    assert all(gradient.abs().max() > 0 for gradient in gradients[0])
 
 
 @pytest.mark.parametrize("norm_first", [True, False])
@@ -137,13 +108,3 @@ def test_dropout_is_the_identity_in_evaluation() -> None:
     s, v = torch.randn(10, 3), torch.randn(3, 10, 3)
     out = PairDropout(0.9).eval()(s, v)
     assert out[0] is s and out[1] is v
-
-
-def test_weighted_neighbour_mean_is_the_mean_of_real_edges() -> None:
-    messages = torch.randn(2, 4, 3, dtype=torch.float64)  # (N, k, c)
-    weights = torch.tensor([[0.5, 0.5, 0, 0], [0.25] * 4], dtype=torch.float64)
-    found = neighbour_mean(messages, weights)
-    torch.testing.assert_close(found, torch.stack([messages[0, :2].mean(0), messages[1].mean(0)]))
-    torch.testing.assert_close(
-        neighbour_mean(messages, torch.full_like(weights, 0.25)), neighbour_mean(messages, None)
-    )

@@ -79,6 +79,12 @@ class Encoder(nn.Module):
         self.out_norm = PairNorm(node_h_dim)
         self.out = GVP(node_h_dim, (node_h_dim[0], 0))
 
+    def keep_messages(self, keep: bool) -> None:
+        """Hold each message's largest products for the backward pass, or make them again (less memory)."""
+        for module in self.modules():
+            if isinstance(module, Message):
+                module.keep = keep
+
     def forward(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
         """Residue embeddings (N, D); ``residue_types`` (N,) indexes the residue alphabet."""
         node_s = graph.node_s

@@ -246,9 +246,7 @@ class Partitioner(Select):
             real.append(taken)
         return torch.cat(rows, 1), torch.cat(real, 1), p
 
-    def _best(
-        self, score: Tensor, considered: Tensor, room: Tensor, layout: Layout
-    ) -> tuple[Tensor, Tensor]:
+    def _best(self, score: Tensor, considered: Tensor, room: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
         """Rows (B, m) of each protein's best considered residues, and which of them join: p > 1/2, in room.
 
         By score, which orders as p does: p rounds to 1/2 or to 1 where scores still differ.

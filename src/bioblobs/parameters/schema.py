@@ -144,7 +144,8 @@ class TrainConfig(Group):
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
         accelerator: cpu, gpu or auto.
         devices: number of devices.
-        precision: of Lightning's Trainer.
+        precision: of Lightning's Trainer; bf16-mixed pays for wide models on processors that have it.
+        recompute: make messages again in the backward pass instead of keeping them: less memory, same result.
         num_workers: processes that make batches beside the training step.
         num_threads: threads of torch; 0 leaves torch's choice. Results may differ between counts.
         use_wandb: log to Weights & Biases (WANDB_MODE=offline needs no account).
@@ -162,6 +163,7 @@ class TrainConfig(Group):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: PositiveInt = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    recompute: bool = False
     num_workers: NonNegativeInt = 0
     num_threads: NonNegativeInt = 0
     use_wandb: bool = False

@@ -32,6 +32,7 @@ LINKS = {
     "train.max_residues": "data.max_residues",
     "train.num_workers": "data.num_workers",
     "train.weight_decay": "model.weight_decay",
+    "train.recompute": "model.recompute",
     "train.warmup_epochs": "model.warmup_epochs",
     "train.label_smoothing": "model.label_smoothing",
     "train.accelerator": "trainer.accelerator",

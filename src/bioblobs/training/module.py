@@ -36,6 +36,7 @@ class BlobModule(LightningModule):
         warmup_epochs: linear warm-up, then cosine to zero.
         label_smoothing: of the cross-entropy.
         seed: of what is drawn in a step.
+        recompute: make messages again in the backward pass.
         lambda_card: weight of the cardinality loss.
         lambda_vq: weight of the commitment loss.
         lambda_psc: weight of the coverage loss.
@@ -58,6 +59,7 @@ class BlobModule(LightningModule):
         warmup_epochs: float = 1.0,
         label_smoothing: float = 0.1,
         seed: int = 0,
+        recompute: bool = False,
         lambda_card: float = 0.0,
         lambda_vq: float = 0.0,
         lambda_psc: float = 0.0,
@@ -84,6 +86,7 @@ class BlobModule(LightningModule):
                 lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
             )
         self.model = build_model(config, num_classes, with_codebook=not bypass_codebook)
+        self.model.encoder.keep_messages(not recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._code_counts: dict[str, Tensor] = {}
