@@ -1,8 +1,9 @@
 """Calls into a checkout of the method's public implementation, so that both can be timed on the same input.
 
-The checkout is the folder `gvp-baseline` of github.com/xwang112358/ParToken (commit 5c08943), with the
-package `gvp` of github.com/drorlab/gvp-pytorch (commit 82af6b2, which it pins) in it or installed. Nothing
-of it is copied here: each method below calls its functions, in the order in which its training calls them.
+The checkout is github.com/OliverLaboratory/BioBlobs, at the last commits with `bioblobs_model.py` at its
+root (684a2c4; its partitioner is of 61f5648, its data set of 47364ea, its configuration of c51c5a2), with
+the package `gvp` of github.com/drorlab/gvp-pytorch in it or installed. Nothing of it is copied here: each
+method below calls its functions, in the order in which its training calls them.
 """
 
 import importlib
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Batch
-from torch_geometric.utils import to_dense_adj, to_dense_batch
+from torch_geometric.utils import to_dense_batch
 
-CONFIG = Path("conf") / "config_partoken_multistage.yaml"
+CONFIG = Path("conf") / "config_bioblobs_multistage.yaml"
 
 
 def nearest_neighbours(x: Tensor, k: int) -> Tensor:
@@ -46,7 +47,7 @@ def provide_torch_cluster() -> None:
 class PublicImplementation:
     """The public implementation's featuriser, model, losses and optimiser, as its training script uses them.
 
-    `checkout` is its folder `gvp-baseline`. Raises FileNotFoundError where its configuration is not there.
+    `checkout` is its folder. Raises FileNotFoundError where its configuration is not there.
     """
 
     def __init__(self, checkout: Path) -> None:
@@ -54,15 +55,15 @@ class PublicImplementation:
         provide_torch_cluster()
         sys.path.insert(0, str(checkout.resolve()))
         self._dataset = importlib.import_module("utils.proteinshake_dataset").ProteinClassificationDataset
-        self._model = importlib.import_module("partoken_model").ParTokenModel
+        self._model = importlib.import_module("bioblobs_model").BioBlobsModel
 
     def graph(self, backbone: NDArray[np.float32], sequence: str, k: int) -> object:
         """Featurise one protein as an item of its data set: backbone (L, 4, 3) N, CA, C, O in angstrom.
 
         Its data set holds nested lists, not an array, and featurises again each epoch; an array is faster.
-        It knows the 20 standard letters only: KeyError for any other.
         """
-        protein = {"name": "", "seq": sequence, "coords": backbone.copy(), "label": 0}
+        residues = list(range(len(sequence)))
+        protein = {"name": "", "seq": sequence, "coords": backbone.copy(), "label": 0, "resnum": residues}
         return self._dataset([protein], num_classes=1, top_k=k)[0]
 
     def batch(self, graphs: list[object]) -> object:
@@ -77,23 +78,21 @@ class PublicImplementation:
         num_classes: int,
         max_clusters: int,
         codebook_size: int,
+        **others: Any,
     ) -> nn.Module:
-        """Build its model with these sizes; all else as its configuration says (`seq_in: false`)."""
-        sizes = {
-            "node_h_dim": node_h_dim,
-            "edge_h_dim": edge_h_dim,
-            "num_layers": num_layers,
-            "max_clusters": max_clusters,
-            "codebook_size": codebook_size,
-        }
-        return self._model(num_classes=num_classes, **{**self.config["model"], **sizes})
+        """Build its model with these sizes and `others` (`k_hop`, ...); the rest as configured."""
+        sizes = {"node_h_dim": node_h_dim, "edge_h_dim": edge_h_dim, "num_layers": num_layers}
+        counts = {"num_classes": num_classes, "max_clusters": max_clusters, "codebook_size": codebook_size}
+        return self._model(**{**self.config["model"], **sizes, **counts, **others})
 
-    def loss(self, model: nn.Module, batch: Any, labels: Tensor) -> Tensor:
-        """Loss of one step of its joint stage: cross-entropy of labels (B,) plus its codebook loss.
+    def loss(self, model: nn.Module, batch: Any, labels: Tensor, stage: int = 1) -> Tensor:
+        """Loss of one training step: cross-entropy of labels (B,), and from stage 1 on its codebook loss.
 
-        That is the whole of its training step: its usage and coverage losses and all its loss weights are
-        set and printed there, but used only by `compute_total_loss`, which its training never calls.
+        That is the whole of its training step: its coverage and cardinality losses and all its loss weights
+        are in `compute_total_loss`, which its training never calls. Stage 0 goes around the codebook.
         """
+        if stage == 0:
+            return nn.functional.cross_entropy(self._without_codebook(model, batch), labels)
         logits, _, extra = self._forward(model, batch)
         return nn.functional.cross_entropy(logits, labels) + extra["vq_loss"]
 
@@ -108,14 +107,15 @@ class PublicImplementation:
             nodes = layer(nodes, batch.edge_index, edges)
         return model.output_projection(nodes)
 
-    def partition(self, model: Any, x: Tensor, batch: Any) -> Tensor:
-        """Blob embeddings (B, S, D) of residue embeddings x (N, D), with the dense tensors that it needs.
+    def partition(self, model: Any, x: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
+        """Blob embeddings (B, S, D) and assignment (B, N, max_clusters) of residue embeddings x (N, D).
 
-        No gradient reaches its seed and size networks: only x gets one.
+        S is smaller than max_clusters where all proteins are covered before. Random in evaluation too.
         """
         dense, mask = to_dense_batch(x, batch.batch)
-        blobs, _, _ = model.partitioner(dense, to_dense_adj(batch.edge_index, batch.batch), mask)
-        return blobs
+        index, _ = to_dense_batch(torch.arange(len(x), device=x.device), batch.batch)
+        edges = {"edge_index": batch.edge_index, "batch_vec": batch.batch, "dense_index": index}
+        return model.partitioner(dense, None, mask, **edges)
 
     def predict(self, model: nn.Module, batch: Any) -> Tensor:
         """Logits (B, C) in evaluation mode, without gradients. Its seeds stay random there: no two alike."""
@@ -124,13 +124,18 @@ class PublicImplementation:
             return self._forward(model, batch)[0]
 
     def optimizer(self, model: nn.Module, stage: int = 0) -> torch.optim.Optimizer:
-        """Adam at its configuration's rate for that stage, of three: 0 baseline, 1 codebook, 2 joint."""
-        return torch.optim.Adam(
-            model.parameters(), lr=float(self.config["multistage"][f"stage{stage}"]["lr"])
-        )
+        """Adam at its configuration's rate for that stage, of two: 0 baseline, 1 joint with codebook."""
+        return torch.optim.Adam(model.parameters(), lr=float(self.config["train"][f"stage{stage}"]["lr"]))
 
     def _forward(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Logits (B, C), assignment (B, N, S) and what its losses need, by its own forward pass."""
         nodes, edges = (batch.node_s, batch.node_v), (batch.edge_s, batch.edge_v)
-        sequence = batch.seq if hasattr(model, "sequence_embedding") else None
-        return model(nodes, batch.edge_index, edges, sequence, batch.batch)
+        return model(nodes, batch.edge_index, edges, batch.seq if model.seq_in else None, batch.batch)
+
+    def _without_codebook(self, model: Any, batch: Any) -> Tensor:
+        """Logits (B, C) as stage 0 computes them."""
+        x = self.encode(model, batch)
+        blobs, assignment = self.partition(model, x, batch)
+        pooled = model._pool_nodes(x, batch.batch)
+        summary, *_ = model.global_cluster_attn(pooled, blobs, assignment.sum(dim=1) > 0)
+        return model.classifier(model.fw_gate(pooled, summary)[0])
