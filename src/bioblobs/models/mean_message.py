@@ -51,15 +51,13 @@ class Weights(NamedTuple):
     gate1: Tensor  # (v, n)
     gate_bias1: Tensor
     hidden2: Tensor  # (v, v)
-    scalar2: Tensor  # (n, n + v), of [scalars, lengths]
-    scalar_bias2: Tensor
+    scalar2: Tensor  # (n, n + v + 1), of [scalars, lengths, 1]
     vector2: Tensor  # (v, v)
     gate2: Tensor  # (v, n)
     gate_bias2: Tensor
     hidden3: Tensor  # (v, v)
     vector3: Tensor  # (v, v)
-    gate3: Tensor  # (v, n + v), of [scalars, lengths]: through the third GVP's scalar map
-    gate_bias3: Tensor
+    gate3: Tensor  # (v, n + v + 1), of [scalars, lengths, 1]: through the third GVP's scalar map
 
 
 class Gated(NamedTuple):
@@ -77,7 +75,7 @@ class Chunk(NamedTuple):
     pre1: Tensor  # (c, n) scalars before their activation
     vectors1: Gated
     out1: Tensor  # (3, c, v)
-    x2: Tensor  # (c, n + v)
+    x2: Tensor  # (c, n + v + 1)
     pre2: Tensor
     vectors2: Gated
     out2: Tensor
@@ -98,14 +96,15 @@ def mean_message(
         keep: hold two (N k, n) products for the backward pass, or make everything again.
 
     Returns:
-        (N, n + v) mean input of the third GVP's scalar map, and (3, N, v) mean message vectors. Sums are
-        taken in fp32 where the rest runs in a narrower type.
+        (N, n + v + 1) mean of [scalars, lengths, 1], the input of the third GVP's scalar map, and (3, N, v)
+        mean message vectors. Sums are taken in fp32 where the rest runs in a narrower type.
     """
     kind = inputs.scalars_j.device.type
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         inputs = Inputs(*(tensor.to(dtype) for tensor in inputs))
         weights = Weights(*(tensor.to(dtype) for tensor in weights))
+    keep = keep and torch.is_grad_enabled()
     scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, keep, *inputs, *weights)
     return scalars, vectors
 
@@ -119,7 +118,7 @@ class _MeanMessage(torch.autograd.Function):
         residues, k = neighbours.shape
         n, v = inputs.scalars_i.shape[1], w.vector3.shape[0]
         wide = torch.promote_types(inputs.scalars_i.dtype, torch.float32)
-        mean_s = inputs.scalars_i.new_empty(residues, n + v, dtype=wide)
+        mean_s = inputs.scalars_i.new_empty(residues, n + v + 1, dtype=wide)
         mean_v = inputs.scalars_i.new_empty(3, residues, v, dtype=wide)
         kept = inputs.scalars_i.new_empty(2, residues * k, n) if keep else None
         for rows in _parts(neighbours, w):
@@ -138,16 +137,18 @@ class _MeanMessage(torch.autograd.Function):
         neighbours, edge_weights, kept, *tensors = ctx.saved_tensors
         inputs, w = Inputs(*tensors[: len(Inputs._fields)]), Weights(*tensors[len(Inputs._fields) :])
         k = neighbours.shape[1]
-        d_inputs = Inputs(*(torch.zeros_like(tensor, dtype=grad_s.dtype) for tensor in inputs))
+        d_inputs = Inputs(*(torch.empty_like(tensor, dtype=grad_s.dtype) for tensor in inputs))
+        d_inputs.scalars_j.zero_()  # the others are written once, these are added to
+        d_inputs.vectors_j.zero_()
         d_weights = Weights(*(torch.zeros_like(tensor, dtype=grad_s.dtype) for tensor in w))
         for rows in _parts(neighbours, w):
             edges = slice(rows.start * k, rows.stop * k)
             store = (None, None) if kept is None else (kept[0, edges], kept[1, edges])
             cut = _cut(inputs, rows)
             made = _forward(cut, neighbours[rows], w, store, filled=kept is not None)
-            share = _share(edge_weights, rows, k, w.gate1)
-            dx3 = (grad_s[rows].to(share.dtype).unsqueeze(1) * share).flatten(0, 1)
-            d_out = (grad_v[:, rows].to(share.dtype).unsqueeze(2) * share).flatten(1, 2)
+            dx3 = _share(grad_s[rows], edge_weights, rows, k).to(made.pre1.dtype)
+            d_out = torch.stack([_share(axis, edge_weights, rows, k) for axis in grad_v[:, rows]])
+            d_out = d_out.to(made.pre1.dtype)
             dx1, d_pre1, d_hidden1 = _backward(made, dx3, d_out, cut, w, d_weights)
             _spread(d_inputs, rows, neighbours[rows], dx1, d_pre1, d_hidden1, w)
         grads = [d.to(t.dtype) for d, t in zip((*d_inputs, *d_weights), tensors, strict=True)]
@@ -196,18 +197,20 @@ def _forward(
         pre1.view(-1, k, n).add_(cut.scalars_i.unsqueeze(1))
         pre1.addmm_(x1, w.scalar1.t())
     assert pre1 is not None
-    vectors1 = _gated(hidden1, pre1, w.vector1, w.gate1, w.gate_bias1)
+    gate1 = torch.addmm(w.gate_bias1, pre1, w.gate1.t()).sigmoid_()
+    vectors1 = Gated(hidden1, _map(hidden1, w.vector1), gate1)
     out1 = vectors1.flow * vectors1.gate
     hidden2 = _map(out1, w.hidden2)
     x2 = _scalars_and_lengths(pre1, hidden2)
     if not filled:
-        pre2 = torch.addmm(w.scalar_bias2, x2, w.scalar2.t(), out=pre2)
+        pre2 = torch.mm(x2, w.scalar2.t(), out=pre2)
     assert pre2 is not None
-    vectors2 = _gated(hidden2, pre2, w.vector2, w.gate2, w.gate_bias2)
+    gate2 = torch.addmm(w.gate_bias2, pre2, w.gate2.t()).sigmoid_()
+    vectors2 = Gated(hidden2, _map(hidden2, w.vector2), gate2)
     out2 = vectors2.flow * vectors2.gate
     hidden3 = _map(out2, w.hidden3)
     x3 = _scalars_and_lengths(pre2, hidden3)
-    vectors3 = _gated(hidden3, x3, w.vector3, w.gate3, w.gate_bias3)
+    vectors3 = Gated(hidden3, _map(hidden3, w.vector3), (x3 @ w.gate3.t()).sigmoid_())
     return Chunk(x1, pre1, vectors1, out1, x2, pre2, vectors2, out2, x3, vectors3)
 
 
@@ -221,19 +224,20 @@ def _backward(
         d: gradients of the weights, added to.
     """
     n, e = made.pre1.shape[1], cut.edge_s.shape[1]
-    d_gate = _gate_backward(d_out, made.vectors3, made.x3, d.gate3, d.gate_bias3)
+    d_gate = _gate_backward(d_out, made.vectors3, made.x3, d.gate3)
     dx3.addmm_(d_gate, w.gate3)
-    d_hidden = _vector_backward(d_out, made.vectors3, w.vector3, d.vector3, dx3[:, n:], made.x3[:, n:])
+    d_hidden = _vector_backward(d_out, made.vectors3, w.vector3, d.vector3, dx3[:, n:-1], made.x3[:, n:-1])
     d_out = _map_backward(d_hidden, made.out2, w.hidden3, d.hidden3)
 
-    d_gate = _gate_backward(d_out, made.vectors2, made.pre2, d.gate2, d.gate_bias2)
+    d_gate = _gate_backward(d_out, made.vectors2, made.pre2, d.gate2)
+    d.gate_bias2.add_(d_gate.sum(0))
     d_pre = _threshold_backward(dx3[:, :n], made.pre2, 0).addmm_(d_gate, w.gate2)
     dx2 = _linear_backward(d_pre, made.x2, w.scalar2, d.scalar2)
-    d.scalar_bias2.add_(d_pre.sum(0))
-    d_hidden = _vector_backward(d_out, made.vectors2, w.vector2, d.vector2, dx2[:, n:], made.x2[:, n:])
+    d_hidden = _vector_backward(d_out, made.vectors2, w.vector2, d.vector2, dx2[:, n:-1], made.x2[:, n:-1])
     d_out = _map_backward(d_hidden, made.out1, w.hidden2, d.hidden2)
 
-    d_gate = _gate_backward(d_out, made.vectors1, made.pre1, d.gate1, d.gate_bias1)
+    d_gate = _gate_backward(d_out, made.vectors1, made.pre1, d.gate1)
+    d.gate_bias1.add_(d_gate.sum(0))
     d_pre = _threshold_backward(dx2[:, :n], made.pre1, 0).addmm_(d_gate, w.gate1)
     dx1 = _linear_backward(d_pre, made.x1, w.scalar1, d.scalar1)
     d_hidden = _vector_backward(d_out, made.vectors1, w.vector1, d.vector1, dx1[:, e:], made.x1[:, e:])
@@ -254,11 +258,11 @@ def _spread(
     d.edge_v[:, rows] = _map(d_hidden1, w.hidden1.t()).unflatten(1, (-1, k))
 
 
-def _share(edge_weights: Tensor | None, rows: slice, k: int, like: Tensor) -> Tensor:
-    """Weight of each edge in its residue's mean, (rows, k, 1)."""
+def _share(grad: Tensor, edge_weights: Tensor | None, rows: slice, k: int) -> Tensor:
+    """Gradient of a mean, (r, channels), to its edges: (c, channels)."""
     if edge_weights is None:
-        return like.new_full((), 1 / k).expand(rows.stop - rows.start, k, 1)
-    return edge_weights[rows].unsqueeze(-1).to(like.dtype)
+        return (grad / k).repeat_interleave(k, 0)
+    return grad.repeat_interleave(k, 0).mul_(edge_weights[rows].reshape(-1, 1))
 
 
 def _mean(values: Tensor, edge_weights: Tensor | None, rows: slice, out: Tensor) -> None:
@@ -286,25 +290,24 @@ def _lengths(vectors: Tensor) -> Tensor:
 
 
 def _scalars_and_lengths(pre: Tensor, hidden: Tensor) -> Tensor:
-    """[relu(pre), lengths of hidden]: (c, n), (3, c, v) -> (c, n + v)."""
+    """[relu(pre), lengths of hidden, 1]: (c, n), (3, c, v) -> (c, n + v + 1).
+
+    The column of ones carries the bias through the next product, which would cost a pass of its own.
+    """
     n = pre.shape[1]
-    x = pre.new_empty(len(pre), n + hidden.shape[-1])
+    x = pre.new_empty(len(pre), n + hidden.shape[-1] + 1)
     torch.clamp_min(pre, 0, out=x[:, :n])
-    x[:, n:] = _lengths(hidden)
+    x[:, n:-1] = _lengths(hidden)
+    x[:, -1] = 1
     return x
 
 
-def _gated(hidden: Tensor, gate_input: Tensor, vector: Tensor, gate: Tensor, bias: Tensor) -> Gated:
-    return Gated(hidden, _map(hidden, vector), torch.addmm(bias, gate_input, gate.t()).sigmoid_())
-
-
-def _gate_backward(d_out: Tensor, made: Gated, gate_input: Tensor, d_gate: Tensor, d_bias: Tensor) -> Tensor:
-    """Gradient of the gate before its sigmoid, (c, v)."""
+def _gate_backward(d_out: Tensor, made: Gated, gate_input: Tensor, d_gate: Tensor) -> Tensor:
+    """Gradient of the gate before its sigmoid, (c, v); that of its weight is added."""
     (x, y, z), (fx, fy, fz) = d_out, made.flow
     grad = torch.addcmul(x * fx, y, fy).addcmul_(z, fz)
     grad = _sigmoid_backward(grad, made.gate)
     d_gate.add_(grad.t() @ gate_input)
-    d_bias.add_(grad.sum(0))
     return grad
 
 

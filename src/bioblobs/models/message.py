@@ -50,6 +50,7 @@ class Message(nn.Module):
             edge_s=edge[0],
             edge_v=edge[1],
         )
+        affine = torch.cat([third.w_s.weight, third.w_s.bias[:, None]], 1)  # (n, n + v + 1)
         weights = Weights(
             hidden1=v_e,
             scalar1=torch.cat([s_e, s_length], 1),
@@ -57,16 +58,13 @@ class Message(nn.Module):
             gate1=first.gate.weight,
             gate_bias1=first.gate.bias,
             hidden2=second.w_h.weight,
-            scalar2=second.w_s.weight,
-            scalar_bias2=second.w_s.bias,
+            scalar2=torch.cat([second.w_s.weight, second.w_s.bias[:, None]], 1),
             vector2=second.w_v.weight,
             gate2=second.gate.weight,
             gate_bias2=second.gate.bias,
             hidden3=third.w_h.weight,
             vector3=third.w_v.weight,
-            gate3=third.gate.weight @ third.w_s.weight,
-            gate_bias3=third.gate.weight @ third.w_s.bias + third.gate.bias,
+            gate3=third.gate.weight @ affine + F.pad(third.gate.bias[:, None], (affine.shape[1] - 1, 0)),
         )
         scalars, vectors = mean_message(inputs, neighbours, edge_weights, weights, self.keep)
-        bias = third.w_s.bias if edge_weights is None else edge_weights.sum(1, keepdim=True) * third.w_s.bias
-        return F.linear(scalars, third.w_s.weight) + bias, vectors
+        return F.linear(scalars, affine), vectors
