@@ -107,8 +107,8 @@ class StructureFile:
     chains: list[Chain]
     left_out: dict[str, int]
 
-    def chain(self, name: str) -> Protein:
-        """The chain of a name; of an empty name, the only one there is.
+    def chain(self, name: str) -> tuple[Protein, str]:
+        """The chain of a name, with that name; of an empty name, the only one there is.
 
         Raises:
             ProteinError: there is no such chain, more than one, or it cannot be used.
@@ -121,7 +121,7 @@ class StructureFile:
             raise ProteinError(f"{len(found)} protein chains; name one of {names}")
         if isinstance(found[0].protein, ProteinError):
             raise found[0].protein
-        return found[0].protein
+        return found[0].protein, found[0].name
 
 
 def read_chains(path: Path | str) -> StructureFile:
