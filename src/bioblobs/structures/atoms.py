@@ -59,8 +59,7 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
     """The flat table of a structure that has one model; renames its chains to their positions."""
     for position, chain in enumerate(structure[0]):
         chain.name = str(position)  # two chains may share an id, and an id may be long
-    flat = gemmi.FlatStructure(structure)
-    flat.strings_as_numbers = False
+    flat = _flat(structure)
     names, chains = np.asarray(flat.residue_names), np.asarray(flat.chain_ids)
     keys: list[NDArray[Any]] = [flat.resnums, flat.icodes, names, chains, np.asarray(flat.subchains)]
     new = np.zeros(len(names), np.bool_)
@@ -83,6 +82,20 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
         polymer=np.array(flat.entity_type)[first] == POLYMER,
         hetero=np.array(flat.het_flags)[first] == ord("H"),
     )
+
+
+def _flat(structure: gemmi.Structure) -> gemmi.FlatStructure:
+    """gemmi's flat arrays, whose names have at most seven characters."""
+    try:
+        flat = gemmi.FlatStructure(structure)
+    except RuntimeError:
+        for chain in structure[0]:
+            for residue in chain:
+                residue.name, residue.subchain = residue.name[:7], residue.subchain[:7]
+                residue.entity_id = ""
+        flat = gemmi.FlatStructure(structure)
+    flat.strings_as_numbers = False
+    return flat
 
 
 @dataclass

@@ -93,7 +93,7 @@ def parse(path: Path, split_at_ter: bool = False) -> Parsed:
         if _PDB_ATOM.search(content):
             return _parse_pdb(content, split_at_ter)
     except READ_ERRORS as error:
-        raise StructureError(path, _in_one_line(error)) from error
+        raise StructureError(path, in_one_line(error)) from error
     raise StructureError(path, "neither PDB nor mmCIF: no ATOM record and no data_ block")
 
 
@@ -140,10 +140,11 @@ def _modified(structure: gemmi.Structure) -> dict[str, str]:
     return {record.res_id.name: record.parent_comp_id for record in records if record.parent_comp_id}
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """What went wrong, without the name of the file."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    words = " ".join(str(error).split())
+    words = re.sub(r"^string:(\d+):\d+\(\d+\):", r"line \1:", " ".join(str(error).split()))
     return words[:200] or type(error).__name__

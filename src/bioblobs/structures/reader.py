@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from bioblobs.proteins.alphabet import decode, encode
 from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.structures.atoms import AtomTable, Backbone, choose_conformers, flatten
-from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, parse, stem_of
+from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, in_one_line, parse, stem_of
 from bioblobs.structures.residue_names import STANDARD, is_amino_acid, kind, one_letter
 from bioblobs.structures.validity import check_backbone, clean, peptide_bonds
 
@@ -139,7 +139,7 @@ def read_chains(path: Path | str) -> StructureFile:
     except StructureError:
         raise
     except READ_ERRORS as error:
-        raise StructureError(path, " ".join(str(error).split()) or type(error).__name__) from error
+        raise StructureError(path, in_one_line(error)) from error
     return found
 
 

@@ -65,9 +65,7 @@ def check_backbone(coordinates: Coordinates, given: Coordinates, overlapping: in
     if overlapping > SHARE_MAX * length:
         raise ProteinError(f"{overlapping} of {length} residues lie on another one")
     if repeated > SHARE_MAX * length:
-        raise ProteinError(
-            f"{repeated} of {length} residues repeat the number of another: two chains in one?"
-        )
+        raise ProteinError(f"{repeated} of {length} residues repeat the number of another (two chains?)")
     complete = np.isfinite(coordinates[:, :REQUIRED_ATOMS]).all((1, 2))
     if not complete.any():
         raise ProteinError(f"none of {length} residues has finite N, CA and C atoms")
