@@ -19,7 +19,7 @@ PEPTIDE_BOND_MAX = 2.0
 N_CA_RANGE = (1.0, 2.0)
 """The median N-CA bond of a chain lies within (angstrom; ideal 1.46)."""
 SHARE_MAX = 0.1
-"""A chain is refused if more of its residues overlap or share an identifier."""
+"""A chain is refused if more of its residues, and more than one, overlap or share an identifier."""
 
 Coordinates = NDArray[np.floating[Any]]
 
@@ -62,9 +62,10 @@ def check_backbone(coordinates: Coordinates, given: Coordinates, overlapping: in
         raise ProteinError("only C-alpha atoms: N and C are needed")
     if not given[there].any():
         raise ProteinError("all coordinates are zero")
-    if overlapping > SHARE_MAX * length:
+    few = max(1, SHARE_MAX * length)
+    if overlapping > few:
         raise ProteinError(f"{overlapping} of {length} residues lie on another one")
-    if repeated > SHARE_MAX * length:
+    if repeated > few:
         raise ProteinError(f"{repeated} of {length} residues repeat the number of another (two chains?)")
     complete = np.isfinite(coordinates[:, :REQUIRED_ATOMS]).all((1, 2))
     if not complete.any():
@@ -87,7 +88,7 @@ def _on_an_earlier_one(ca: Coordinates) -> NDArray[np.bool_]:
         return found
     near = cKDTree(ca[there]).query(ca[there], k=2, distance_upper_bound=CLOSEST_CA)[0][:, 1]
     close = there[np.isfinite(near)]
-    if len(close) > SHARE_MAX * len(ca):
+    if len(close) > 2 * max(1, SHARE_MAX * len(ca)):
         found[close[1:]] = True  # too many to tell which
     elif len(close):
         pairs = cKDTree(ca[close]).query_pairs(CLOSEST_CA, output_type="ndarray")
