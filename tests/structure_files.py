@@ -10,9 +10,17 @@ import numpy as np
 
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import ATOMS, Protein
+from conftest import random_chain
 
 FORMATS = ("pdb", "cif")
 DATA = Path(__file__).resolve().parent / "data" / "structures"
+
+
+def long_chain(length: int, seed: int) -> np.ndarray:
+    """(L, 4, 3) a random chain pulled apart, so that it cannot cross itself; at a file's precision."""
+    drift = np.zeros((length, 1, 3), np.float32)
+    drift[:, 0, 0] = 5 * np.arange(length)
+    return np.round(random_chain(length, seed) + drift, 3)
 
 
 def residue(name: str, number: int, code: bytes | str = b"", het: bool = False) -> gemmi.Residue:

@@ -16,8 +16,7 @@ from bioblobs.proteins.alphabet import SYMBOLS, encode
 from bioblobs.proteins.record import ATOMS, Protein
 from bioblobs.structures.files import StructureError
 from bioblobs.structures.reader import read_chains
-from conftest import random_chain
-from structure_files import DATA, FORMATS, atom, chain_of, structure_of, write
+from structure_files import DATA, FORMATS, atom, chain_of, long_chain, structure_of, write
 
 FIELDS = ("residue_types", "residue_numbers", "insertion_codes", "chain_ids", "coordinates")
 
@@ -47,9 +46,7 @@ def proteins(draw: st.DrawFn) -> list[Protein]:
     for name in names:
         length = draw(st.integers(3, 15))
         numbers, codes = draw(numbering(length))
-        coordinates = random_chain(length, draw(st.integers(0, 2**31)))
-        coordinates[..., 0] += 5 * np.arange(length)[:, None]  # a random walk may cross itself
-        coordinates = np.round(coordinates, 3)
+        coordinates = long_chain(length, draw(st.integers(0, 2**31)))
         places = st.tuples(st.integers(1, length - 1), st.integers(0, 3))
         for row, place in draw(st.lists(places, max_size=4)):
             coordinates[row, place] = np.nan

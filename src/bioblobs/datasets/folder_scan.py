@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import tempfile
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -90,6 +91,7 @@ class Scratch:
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile(prefix="bioblobs-")  # noqa: SIM115 (open as long as its owner)
         self.spans: dict[int, tuple[int, int]] = {}
+        weakref.finalize(self, self.file.close)
 
     def put(self, row: int, protein: Protein) -> None:
         """Keep a protein under its row."""
