@@ -161,7 +161,7 @@ def test_bad_files_are_skipped_and_reported(folder: Path) -> None:
     assert "end-of-stream" in found["reason"]["more/cut"]
     assert found["reason"]["p4"] == "no protein chain Z; the file has A"
     assert "no such file" in found["reason"]["nowhere.pdb"]
-    assert found["reason"]["more/pair"] == "2 protein chains; name one of A, B"
+    assert found["reason"]["more/pair"] == "2 protein chains; name one of A (label Axp), B (label Bxp)"
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,13 @@ def test_only_c_alphas_is_a_reason() -> None:
         assert str(chain.protein) == "only C-alpha atoms: N and C are needed"
 
 
+def test_only_the_first_model_has_to_be_whole() -> None:
+    """The second has the same number and is cut off."""
+    file = read_chains(DATA / "models_repeat.pdb")
+    assert file.models == 2
+    assert str(only(file).protein) == "only C-alpha atoms: N and C are needed"
+
+
 def test_chains_whose_id_and_numbers_come_again_are_told_apart() -> None:
     file = read_chains(DATA / "chain_repeats.pdb.gz")
     assert [chain.name for chain in file.chains] == ["A.1", "A.2", "B.1", "B.2", "C", "D"]
@@ -144,7 +151,6 @@ def test_chains_whose_id_and_numbers_come_again_are_told_apart() -> None:
     [
         ("nucleic.pdb", "no protein chain (residues: other 31, nucleotide 8)"),
         ("hetatm_only.pdb", "no protein chain (residues: other 1)"),
-        ("models_repeat.pdb", "duplicate MODEL number"),
         ("ORIGIN.md", "neither PDB nor mmCIF"),
         ("missing.pdb", "no such file"),
         ("", "is a directory"),
@@ -219,6 +225,33 @@ def test_chain_written_as_hetatm_is_read(tmp_path: Path) -> None:
     for each in chain:
         each.het_flag = "H"
     assert only(read_chains(write(structure_of(chain), tmp_path / "x.pdb"))).usable == 12
+
+
+@pytest.mark.parametrize("first", [0, 5, 12])
+def test_ligand_or_water_within_a_chain_does_not_end_it(tmp_path: Path, first: int) -> None:
+    """No TER says where the polymer ends, and no entity; a chain may even begin with water."""
+    xyz, chain = protein().coordinates, chain_of(protein())
+    bonded = int(np.argmin(np.linalg.norm(xyz[1:, 0] - xyz[:-1, 2], axis=-1)))
+    chain[bonded].het_flag = "H"  # in the polymer all the same
+    for number, (name, kind) in enumerate({"HOH": "O", "ATP": "C5"}.items(), 301):
+        extra = residue(name, number, het=True)
+        extra.add_atom(atom(kind, [number, 0, 60]))
+        chain.add_residue(extra, first)
+    path = write(structure_of(chain), tmp_path / "x.pdb")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("TER")))
+    found = only(read_chains(path))
+    assert labels(read_of(found)) == labels(protein())
+    assert found.left_out == {"water": 1, "other": 1}
+
+
+def test_chain_of_unknown_residues_is_read(tmp_path: Path) -> None:
+    chain = chain_of(protein())
+    for each in chain:
+        each.name = "ZZZ"
+    path = write(structure_of(chain), tmp_path / "x.pdb")
+    path.write_text(path.read_text().replace("TER", "REMARK"))
+    assert decode(read_of(only(read_chains(path))).residue_types) == "X" * 12
 
 
 @pytest.mark.parametrize("kind", FORMATS)

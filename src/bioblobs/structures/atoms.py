@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bioblobs.proteins.record import ATOMS
 
-POLYMER = 1
-"""gemmi's number of the entity type Polymer in flat arrays."""
+UNKNOWN, POLYMER = 0, 1
+"""gemmi's numbers of entity types in flat arrays; Unknown: the file does not say."""
 _PLACES = np.array([name.encode() for name in ATOMS])
 
 
@@ -33,7 +33,7 @@ class AtomTable:
         number: (R,) author residue number.
         insertion_code: (R,) S1, b"" where there is none.
         name: (R,) residue name, bytes.
-        polymer: (R,) bool, whether the residue belongs to a polymer.
+        entity: (R,) :data:`POLYMER`, :data:`UNKNOWN` or another, as entities or TER records say.
         hetero: (R,) bool, whether it is written as HETATM.
     """
 
@@ -47,7 +47,7 @@ class AtomTable:
     number: NDArray[np.int32]
     insertion_code: NDArray[np.bytes_]
     name: NDArray[np.bytes_]
-    polymer: NDArray[np.bool_]
+    entity: NDArray[np.uint8]
     hetero: NDArray[np.bool_]
 
     def has(self, place: int) -> NDArray[np.bool_]:
@@ -79,7 +79,7 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
         number=np.array(flat.resnums)[first],
         insertion_code=np.char.strip(np.array(flat.icodes)[first].view("S1")),
         name=names[first],
-        polymer=np.array(flat.entity_type)[first] == POLYMER,
+        entity=np.array(flat.entity_type)[first],
         hetero=np.array(flat.het_flags)[first] == ord("H"),
     )
 

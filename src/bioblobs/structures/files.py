@@ -17,6 +17,8 @@ SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 READ_ERRORS = (RuntimeError, ValueError, IndexError, UnicodeDecodeError, OSError, EOFError, zlib.error)
 """What gemmi and gzip raise on files that are damaged or of another kind."""
 _MMCIF = re.compile(rb"(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
+_PDB_MODEL = re.compile(rb"^MODEL ", re.MULTILINE)
+_PDB_END_OF_MODEL = re.compile(rb"^ENDMDL", re.MULTILINE)
 _PDB_ATOM = re.compile(rb"^(?:ATOM  |HETATM)", re.MULTILINE)
 
 
@@ -41,13 +43,15 @@ class Parsed:
     """A parsed file.
 
     Attributes:
-        structure: gemmi's structure with all models; residues know whether they belong to a polymer.
+        structure: gemmi's structure, of which the first model counts.
         format: ``PDB`` or ``mmCIF``.
+        models: how many models the file has.
         parents: standard amino acid of modified residues, as the file itself says: {"MSE": "MET"}.
     """
 
     structure: gemmi.Structure
     format: str
+    models: int
     parents: dict[str, str]
 
 
@@ -106,14 +110,17 @@ def _content(path: Path) -> bytes:
 
 
 def _parse_pdb(content: bytes, split_at_ter: bool) -> Parsed:
-    structure = gemmi.read_pdb_string(content, split_chain_on_ter=split_at_ter)
+    begins = [found.start() for found in _PDB_MODEL.finditer(content)]
+    ends = [found.start() for found in _PDB_END_OF_MODEL.finditer(content)]
+    cut = min([*begins[1:2], *ends[:1]], default=len(content))  # other models may be damaged, or many
+    structure = gemmi.read_pdb_string(content[:cut], split_chain_on_ter=split_at_ter)
     for model in structure:
         if _is_named_by_segments(model):
             model.split_chains_by_segments(gemmi.HowToNameCopiedChain.Short)
     if not split_at_ter:
         structure.merge_chain_parts()
-    structure.add_entity_types()
-    return Parsed(structure, "PDB", _modified(structure))
+    models = max(len(begins), len(ends), len(structure))
+    return Parsed(structure, "PDB", models, _modified(structure))
 
 
 def _is_named_by_segments(model: gemmi.Model) -> bool:
@@ -126,12 +133,11 @@ def _is_named_by_segments(model: gemmi.Model) -> bool:
 def _parse_mmcif(content: bytes) -> Parsed:
     document = gemmi.cif.Document()
     structure = gemmi.read_structure_string(content, format=gemmi.CoorFormat.Mmcif, save_doc=document)
-    structure.add_entity_types()
     parents = _modified(structure)
     for block in document:
         table = block.find("_chem_comp.", ["id", "mon_nstd_parent_comp_id"])
         parents |= {row.str(0): row.str(1) for row in table if row.str(1)}
-    return Parsed(structure, "mmCIF", parents)
+    return Parsed(structure, "mmCIF", len(structure), parents)
 
 
 def _modified(structure: gemmi.Structure) -> dict[str, str]:

@@ -9,9 +9,10 @@
   at most four ASCII characters, as the store has room for. Files without chain ids whose atoms carry
   segment ids are told apart by those. Where residue numbers start anew after a TER under the same id, the
   parts are chains of their own, named ``A.1``, ``A.2``; where they go on, it is one chain.
-- Residues: those of a polymer (as gemmi tells from entities, TER records and sequence) that have a C-alpha
-  and an N or C, or are known amino acids; ATOM and HETATM alike. Water, ligands, ions, nucleic acids and
-  free amino acids are left out and counted. File order is kept, whatever the numbers say.
+- Residues: known amino acids, and others that have a C-alpha and an N or C, if they belong to a polymer. That
+  is what the entities of an mmCIF file or the TER records of a PDB file say; where they say nothing, an
+  amino acid belongs if it is an ATOM, or a HETATM with a peptide bond. Water, ligands, ions, nucleic acids
+  and free amino acids are left out and counted. File order is kept, whatever the numbers say.
 - Modified residues: count as their parent (``structures.residue_names``); what has none is X.
 - Alternate locations: one conformer a residue, never a mix (``structures.atoms.choose_conformers``).
 - Hydrogens and side chains: not read.
@@ -38,7 +39,7 @@ from numpy.typing import NDArray
 
 from bioblobs.proteins.alphabet import decode, encode
 from bioblobs.proteins.record import Protein, ProteinError
-from bioblobs.structures.atoms import AtomTable, Backbone, choose_conformers, flatten
+from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, Backbone, choose_conformers, flatten
 from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, in_one_line, parse, stem_of
 from bioblobs.structures.residue_names import STANDARD, is_amino_acid, kind, one_letter
 from bioblobs.structures.validity import check_backbone, clean, peptide_bonds
@@ -114,7 +115,7 @@ class StructureFile:
             ProteinError: there is no such chain, more than one, or it cannot be used.
         """
         found = [chain for chain in self.chains if not name or name in (chain.name, chain.author)]
-        names = ", ".join(chain.name or "(no id)" for chain in self.chains)
+        names = ", ".join(_named(chain) for chain in self.chains)
         if not found:
             raise ProteinError(f"no protein chain {name}; the file has {names}")
         if len(found) > 1:
@@ -143,9 +144,14 @@ def read_chains(path: Path | str) -> StructureFile:
     return found
 
 
+def _named(chain: Chain) -> str:
+    other = f" (label {chain.label})" if chain.label not in ("", chain.author) else ""
+    return (chain.name or "(no id)") + other
+
+
 def _read(path: Path, parsed: Parsed) -> StructureFile:
-    structure, models = parsed.structure, len(parsed.structure)
-    if not models or not any(len(chain) for chain in structure[0]):
+    structure = parsed.structure
+    if not len(structure) or not any(len(chain) for chain in structure[0]):
         raise StructureError(path, "no atoms")
     del structure[1:]
     authors = [chain.name.strip() for chain in structure[0]]
@@ -166,7 +172,7 @@ def _read(path: Path, parsed: Parsed) -> StructureFile:
         chain.label = _label(structure, table, int(first)) if parsed.format == "mmCIF" else ""
         chain.left_out = dict(Counter(what for name, what in others if name == author))
         chains.append(chain)
-    return StructureFile(path, parsed.format, models, chains, dict(left_out))
+    return StructureFile(path, parsed.format, parsed.models, chains, dict(left_out))
 
 
 class _Names:
@@ -192,18 +198,20 @@ class _Names:
 
 
 def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
-    """(R,) whether a residue belongs to a polypeptide."""
+    """(R,) whether a residue belongs to a polypeptide.
+
+    Where the file does not say what is a polymer, an amino acid does if it is written as ATOM, or bonded to
+    the one before or after it.
+    """
     amino = names.amino[names.index] | (table.has(1) & (table.has(0) | table.has(2)))
-    peptide = table.polymer & amino
-    for chain in np.unique(table.chain[peptide]):
-        rows = np.flatnonzero(peptide & (table.chain == chain))
-        if table.hetero[rows].all() and not _any_bond(table, rows):
-            peptide[rows] = False  # free amino acids under a chain id of their own
+    candidates = np.flatnonzero(amino & ((table.entity == POLYMER) | (table.entity == UNKNOWN)))
+    backbone = choose_conformers(table, candidates)
+    chain = table.chain[backbone.residue]
+    bonds = np.flatnonzero(peptide_bonds(backbone.coordinates) & (chain[1:] == chain[:-1]))
+    peptide = np.zeros(len(amino), np.bool_)
+    peptide[candidates] = (table.entity[candidates] == POLYMER) | ~table.hetero[candidates]
+    peptide[backbone.residue[bonds]] = peptide[backbone.residue[bonds + 1]] = True
     return peptide
-
-
-def _any_bond(table: AtomTable, rows: NDArray[np.int64]) -> bool:
-    return bool(peptide_bonds(choose_conformers(table, rows).coordinates).any())
 
 
 def _groups(
