@@ -232,6 +232,11 @@ def test_tab_separated_table_with_other_columns_and_mark(folder: Path) -> None:
     assert report.summary["dropped"]["no split"] == 1
 
 
+def test_table_of_a_spreadsheet_with_semicolons(folder: Path) -> None:
+    (folder / "labels.csv").write_text("file;label;split\np0;a, b;train\np1;c;train\n")
+    assert prepared(folder)[0].classes == ["a, b", "c"]
+
+
 def test_several_labels_make_a_multi_label_task(folder: Path) -> None:
     rows = [("p0", "x|y"), ("p1", " y | z |"), ("p2", "z"), ("p3", "")]
     table(folder, *[(name, label, "train") for name, label in rows], head="file,label,split")

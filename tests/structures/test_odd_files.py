@@ -403,6 +403,15 @@ def test_ter_in_a_chain_whose_numbers_go_on_does_not_end_it(tmp_path: Path) -> N
     assert only(read_chains(path)).usable == 12
 
 
+@pytest.mark.parametrize("tail", ["1CRN  70", "      A ", "   0.123", "        0.17", ""])
+def test_last_columns_may_hold_anything(tmp_path: Path, tail: str) -> None:
+    """Entry and line number (before 1996), atom types of AutoDock, nothing."""
+    path = write(structure_of(chain_of(protein())), tmp_path / "x.pdb")
+    lines = [f"{line[:72]}{tail}" for line in path.read_text().splitlines() if line.startswith("ATOM")]
+    path.write_text("\n".join(lines) + "\n")
+    np.testing.assert_array_equal(read_of(only(read_chains(path))).coordinates, protein().coordinates)
+
+
 def test_two_chains_in_one_without_any_sign_are_refused(tmp_path: Path) -> None:
     path = write(structure_of(chain_of(protein()), chain_of(protein(seed=1))), tmp_path / "x.pdb")
     lines = path.read_text().splitlines(keepends=True)

@@ -78,7 +78,7 @@ def find_table(folder: Path, name: str | None) -> Path:
 
 
 def read_table(folder: Path, name: str | None) -> FolderTable:
-    """Read the table (tab-separated if its name ends with .tsv, .tab or .txt, else comma-separated).
+    """Read the table: separated by tabs if its name ends with .tsv, .tab or .txt, else by , or ;.
 
     Raises:
         BioBlobsError: naming the file, and the line and column that is wrong.
@@ -120,10 +120,10 @@ class _Files:
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and cells of every row, under lower-case column names."""
-    delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab", ".txt") else ","
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            reader = csv.reader(file, delimiter=_delimiter(path, file.readline()), strict=True)
+            file.seek(0)
             columns = [name.strip().lower() for name in next(reader, [])]
             _check_columns(path, columns)
             for cells in reader:
@@ -135,6 +135,12 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 yield reader.line_num, dict(zip(columns, map(str.strip, cells), strict=True))
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise BioBlobsError(f"{path}: not a readable table ({error})") from error
+
+
+def _delimiter(path: Path, head: str) -> str:
+    if path.suffix.lower() in (".tsv", ".tab", ".txt"):
+        return "\t"
+    return ";" if head.count(";") > head.count(",") else ","  # spreadsheets of some countries
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:

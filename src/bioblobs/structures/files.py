@@ -16,6 +16,8 @@ SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 """Names of structure files end so, in either case, with or without ``.gz``."""
 READ_ERRORS = (RuntimeError, ValueError, IndexError, UnicodeDecodeError, OSError, EOFError, zlib.error)
 """What gemmi and gzip raise on files that are damaged or of another kind."""
+PDB_COLUMNS = 76
+"""Columns of a PDB line that are read, up to the segment id; what is in the last four differs by program."""
 _MMCIF = re.compile(rb"(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
 _PDB_MODEL = re.compile(rb"^MODEL ", re.MULTILINE)
 _PDB_END_OF_MODEL = re.compile(rb"^ENDMDL", re.MULTILINE)
@@ -113,7 +115,7 @@ def _parse_pdb(content: bytes, split_at_ter: bool) -> Parsed:
     begins = [found.start() for found in _PDB_MODEL.finditer(content)]
     ends = [found.start() for found in _PDB_END_OF_MODEL.finditer(content)]
     cut = min([*begins[1:2], *ends[:1]], default=len(content))  # other models may be damaged, or many
-    structure = gemmi.read_pdb_string(content[:cut], split_chain_on_ter=split_at_ter)
+    structure = gemmi.read_pdb_string(content[:cut], PDB_COLUMNS, split_chain_on_ter=split_at_ter)
     for model in structure:
         if _is_named_by_segments(model):
             model.split_chains_by_segments(gemmi.HowToNameCopiedChain.Short)
