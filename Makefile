@@ -55,6 +55,7 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 	@echo "building torch-scatter (about 5 minutes once; pip keeps the result)"
 	@$(RUN) $(PIP) -q --no-build-isolation $$(grep '^torch-scatter' requirements.txt) > $(VENV)/torch-scatter.log 2>&1 || \
 	  echo "note: torch-scatter could not be built ($(VENV)/torch-scatter.log says why; it needs a C++ compiler); going on without it: same results, torch's own scatter"
+	@$(PIP) -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

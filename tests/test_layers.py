@@ -15,16 +15,27 @@ from runs import ok, run
 SOURCE = ROOT / "src" / "bioblobs"
 ALLOWED = {
     "proteins": set(),
+    "structures": {"proteins"},
     "graphs": {"proteins"},
-    "datasets": {"proteins", "graphs"},
+    "datasets": {"proteins", "structures", "graphs"},
     "models": {"graphs"},
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
-    "stages": {"proteins", "graphs", "datasets", "models", "evaluation", "training", "interpretation"},
+    "stages": {
+        "proteins",
+        "structures",
+        "graphs",
+        "datasets",
+        "models",
+        "evaluation",
+        "training",
+        "interpretation",
+    },
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},
+    "structures": {"torch", "lightning", "pandas", "jsonargparse"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }

@@ -81,6 +81,17 @@ def test_a_changed_key_touches_only_the_stages_that_read_it(
         path.write_text(before)
 
 
+@pytest.mark.parametrize("name", ["new.pdb", "deep/labels.csv"])
+def test_a_changed_file_among_your_own_structures_prepares_again(clone: Path, name: str) -> None:
+    path = clone / "data" / "structures" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("changed")
+    try:
+        assert set(json.loads(ok(run(["dvc", "status", "--json"], clone)))) == {"prepare"}
+    finally:
+        path.unlink()
+
+
 def test_the_report_follows_its_schema(clone: Path) -> None:
     schema = json.loads((ROOT / "src/bioblobs/interpretation/schema.json").read_text())
     report = json.loads((clone / "outputs/interpretability/test_interpretability.json").read_text())

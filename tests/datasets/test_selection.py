@@ -195,6 +195,8 @@ def test_unseen_terms_of_a_multilabel_protein_are_left_out() -> None:
 class Memory:
     """A source of synthetic proteins; the ones in ``broken`` have no backbone, in ``unread`` no file."""
 
+    split_name = "random_split"
+
     def __init__(
         self, rows: Sequence[Row], broken: set[int] = frozenset(), unread: set[int] = frozenset()
     ) -> None:
@@ -215,6 +217,9 @@ class Memory:
     def class_names(self) -> dict[str, str]:
         return {"a": "class A"}
 
+    def left_out(self) -> dict[str, int]:
+        return {}
+
 
 def test_report_counts_unseen_classes_and_unusable_proteins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +236,7 @@ def test_report_counts_unseen_classes_and_unusable_proteins(
         (("d",), "test", 19),
     ]
     source = Memory(rows, broken={2, 7}, unread={4})
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: source)
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: source)
     data = config(edge_types="knn_4", min_class_size=1)
     report = prepare_store(data, 0, tmp_path / "store")
     store = Store(tmp_path / "store")
@@ -256,7 +261,7 @@ def test_one_class_in_training_is_an_error_and_leaves_no_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Memory([(("a",), "train", 9), (("a",), "train", 9), (("b",), "val", 9), (("b",), "val", 9)])
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: source)
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: source)
     with pytest.raises(BioBlobsError, match="only 1 class"):
         prepare_store(config(edge_types="knn_4"), 0, tmp_path / "store")
     assert not list(tmp_path.iterdir())
@@ -280,7 +285,7 @@ def test_unknown_threshold_is_an_error_that_names_the_key(
 ) -> None:
     data = config(split=split, split_similarity_threshold=threshold, data_dir=str(ROOT / "data"))
     with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold") as error:
-        open_source(data)
+        open_source(data, 0)
     assert "structure_split_0.7" in str(error.value)  # and says which there are
     with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold"):
         prepare_store(data, 0, tmp_path / "store")
@@ -296,7 +301,7 @@ def test_an_empty_split_is_refused_where_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(("a",), "train", 9), (("b",), "train", 9), (("a",), "val", 9), (("b",), "val", 9)]
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: Memory(rows))
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: Memory(rows))
     with pytest.raises(BioBlobsError, match="no test protein is left"):
         prepare_store(config(edge_types="knn_4"), 0, tmp_path / "store", SPLITS)
     assert not list(tmp_path.iterdir())

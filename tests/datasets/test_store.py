@@ -222,6 +222,8 @@ CHANGED = {
     "subset": 100,
     "max_length": 300,
     "edge_types": "eps_8",
+    "folder": "elsewhere",
+    "table": "other.csv",
 }
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from bioblobs.datasets.selection import encode_labels, select, training_classes
 from bioblobs.datasets.source import open_source
 from bioblobs.datasets.store import SPLITS, Store, StoreWriter
-from bioblobs.datasets.tasks import split_column, task_of
+from bioblobs.datasets.tasks import task_of
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import plain
 from bioblobs.parameters.schema import DataConfig
@@ -31,7 +31,7 @@ class DataReport:
         classes: one row a (class, split): class, name, group (the split), order (of the split), proteins.
         lengths: one row a protein: split, length.
         dropped: one row a reason: reason, proteins.
-        skipped: one row a protein that could not be used: id, reason.
+        skipped: one row a protein that could not be used: id, where known file and chain, reason.
     """
 
     summary: dict[str, Any]
@@ -74,9 +74,9 @@ def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequ
     Raises:
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
     """
-    task, source = task_of(data), open_source(data)
+    task, source = task_of(data), open_source(data, seed)
     selection = select(source.table(), task, data, seed)
-    dropped, skipped = dict(selection.dropped), []
+    dropped, skipped = {**source.left_out(), **selection.dropped}, []
     incomplete = 0
     kept: list[int] = []
     with StoreWriter(path, data.edge_types) as writer:
@@ -112,11 +112,18 @@ def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequ
             "multilabel": task.multilabel,
             "classes": classes,
             "class_names": [names.get(label, label) for label in classes],
-            "split_column": split_column(data),
+            "split_column": source.split_name,
             "parameters": identity(data, seed),
         }
         writer.finish(labels, split, listed, meta)
-    return _report(table, classes, meta, dropped, incomplete, skipped)
+    return _report(table, classes, meta, dropped, incomplete, _skipped(selection.table, skipped))
+
+
+def _skipped(table: pd.DataFrame, skipped: list[tuple[str, str]]) -> pd.DataFrame:
+    """One row a skipped protein: id, where the source says file and chain, reason."""
+    where = [name for name in ("file", "chain") if name in table]
+    found = pd.DataFrame(skipped, columns=["id", "reason"]).merge(table[["id", *where]], on="id", how="left")
+    return found[["id", *where, "reason"]]
 
 
 def _report(
@@ -125,7 +132,7 @@ def _report(
     meta: dict[str, Any],
     dropped: dict[str, int],
     incomplete: int,
-    skipped: list[tuple[str, str]],
+    skipped: pd.DataFrame,
 ) -> DataReport:
     names = dict(zip(classes, meta["class_names"], strict=True))
     per_split = {name: table[table["split"] == name] for name in SPLITS}
@@ -162,5 +169,5 @@ def _report(
         pd.DataFrame(long, columns=["class", "name", "group", "order", "proteins"]),
         table[["split", "length"]],
         pd.DataFrame(list(dropped.items()), columns=["reason", "proteins"]),
-        pd.DataFrame(skipped, columns=["id", "reason"]),
+        skipped,
     )

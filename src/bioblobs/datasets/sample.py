@@ -38,7 +38,8 @@ class SampleSource:
             raise BioBlobsError(f"{path}: not a readable parquet file ({error})") from error
         if missing := {*CHAIN_COLUMNS, "length", self.task.sample_column} - set(self.file.schema_arrow.names):
             raise BioBlobsError(f"{path}: column {min(missing)} is missing")
-        check_split_column(split_column(data), self.file.schema_arrow.names, data)
+        self.split_name = split_column(data)
+        check_split_column(self.split_name, self.file.schema_arrow.names, data)
 
     def table(self) -> pd.DataFrame:
         """See :class:`~bioblobs.datasets.source.Source`."""
@@ -69,6 +70,10 @@ class SampleSource:
         names = pd.read_csv(self.folder / "label_names.tsv", sep="\t", dtype=str)
         names = names[names["kind"] == self.task.name_kind]
         return dict(zip(names["id"], names["name"], strict=True))
+
+    def left_out(self) -> dict[str, int]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        return {}
 
     def _read(self, columns: list[str]) -> pd.DataFrame:
         try:

@@ -60,7 +60,8 @@ class ProteinShakeSource:
         if first is None:
             raise BioBlobsError(f"{self._file('residue')}: no protein in the file")
         # ProteinShake falls back to an unseeded random split where the column is missing.
-        check_split_column(split_column(data), list(first["protein"]), data)
+        self.split_name = split_column(data)
+        check_split_column(self.split_name, list(first["protein"]), data)
 
     def table(self) -> pd.DataFrame:
         """See :class:`~bioblobs.datasets.source.Source`."""
@@ -97,6 +98,10 @@ class ProteinShakeSource:
     def class_names(self) -> dict[str, str]:
         """See :class:`~bioblobs.datasets.source.Source`."""
         return EC_NAMES if self.data.dataset_name == "enzymecommission" else {}
+
+    def left_out(self) -> dict[str, int]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        return {}
 
     def _strangers(self) -> BioBlobsError:
         """Labels come from one file and coordinates from the other: they must list the same proteins."""

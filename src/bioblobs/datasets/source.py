@@ -14,10 +14,19 @@ from bioblobs.proteins.record import Protein, ProteinError
 
 
 class Source(Protocol):
-    """Proteins with labels and a split."""
+    """Proteins with labels and a split.
+
+    Attributes:
+        split_name: what assigned the splits.
+    """
+
+    split_name: str
 
     def table(self) -> pd.DataFrame:
-        """One row a protein, in the source's order: id, length, labels (tuple of str), split."""
+        """One row a protein, in the source's order: id, length, labels (tuple of str), split.
+
+        Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins.
+        """
 
     def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
         """The proteins of ascending rows of the table; an error in place of one that cannot be read."""
@@ -25,13 +34,20 @@ class Source(Protocol):
     def class_names(self) -> dict[str, str]:
         """Readable name of class identifiers, where known."""
 
+    def left_out(self) -> dict[str, int]:
+        """How many things the table never lists, by reason."""
 
-def open_source(data: DataConfig) -> Source:
-    """The source that ``data.source`` names."""
+
+def open_source(data: DataConfig, seed: int) -> Source:
+    """The source that ``data.source`` names; ``seed`` is of splits that it has to make."""
     if data.source == "sample":
         from bioblobs.datasets.sample import SampleSource
 
         return SampleSource(data)
+    if data.source == "folder":
+        from bioblobs.datasets.folder import FolderSource
+
+        return FolderSource(data, seed)
     from bioblobs.datasets.shake import ProteinShakeSource
 
     return ProteinShakeSource(data)
@@ -39,6 +55,10 @@ def open_source(data: DataConfig) -> Source:
 
 def source_state(data: DataConfig) -> list[tuple[str, int, int]]:
     """Name, size and time of change of each file that ``data.source`` reads."""
+    if data.source == "folder":
+        from bioblobs.datasets.folder import folder_state
+
+        return folder_state(data)
     folder = {"sample": "sample", "proteinshake": f"raw/{data.dataset_name}"}[data.source]
     files = sorted(path for path in (Path(data.data_dir) / folder).glob("*") if path.is_file())
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]

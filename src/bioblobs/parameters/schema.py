@@ -29,12 +29,16 @@ class DataConfig(Group):
     """Which proteins, labelled how and split how.
 
     Args:
-        source: where the proteins come from: the embedded sample, or ProteinShake's data sets.
+        source: where the proteins come from: the embedded sample, ProteinShake's data sets, or a folder of
+            your own structure files (data.folder, data.table; not data_dir).
         dataset_name: the task.
         scop_level: level of the SCOP hierarchy that is predicted (scop only).
         split: which published split column assigns train, val and test.
         split_similarity_threshold: highest similarity between train and test (not for random).
         data_dir: folder that holds sample/ and ProteinShake's files.
+        folder: folder of PDB and mmCIF files, searched with the folders in it (source folder only).
+        table: CSV or TSV in that folder, with the columns file, label (several: a|b) and, where needed,
+            chain and split; null: labels.csv or labels.tsv.
         min_class_size: leave out classes with fewer chains (of all splits); null: 5, 50 for geneontology.
         subset: keep about this many chains, stratified by split and class; null: all.
         max_length: leave out longer chains (residues); null: none.
@@ -42,12 +46,14 @@ class DataConfig(Group):
     """
 
     path: ClassVar[str] = "data"
-    source: Literal["sample", "proteinshake"] = "sample"
+    source: Literal["sample", "proteinshake", "folder"] = "sample"
     dataset_name: DatasetName = "scop"
     scop_level: Literal["class", "fold", "superfamily", "family"] = "class"
     split: Split = "structure"
     split_similarity_threshold: UnitFloat = 0.7
     data_dir: str = "./data"
+    folder: str = "data/structures"
+    table: str | None = None
     min_class_size: PositiveInt | None = None
     subset: PositiveInt | None = None
     max_length: PositiveInt | None = None

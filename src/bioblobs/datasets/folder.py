@@ -1,0 +1,176 @@
+"""Your own structures: a folder of PDB and mmCIF files, and a table that labels their chains."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bioblobs.datasets.folder_scan import Scratch, scan
+from bioblobs.datasets.folder_table import Entry, find_table, read_table
+from bioblobs.datasets.tasks import split_column
+from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import DataConfig
+from bioblobs.proteins.alphabet import decode
+from bioblobs.proteins.record import Protein, ProteinError, usable
+from bioblobs.structures.files import find_structures, stem_of
+
+NO_SPLIT = ""
+Item = bytes | ProteinError
+"""A pickled protein of this process's own scratch file, or why there is none."""
+
+
+class FolderSource:
+    """Reads the chains that ``data.table`` names from the files of ``data.folder``.
+
+    A file that cannot be read, or has no such chain, costs its own rows and nothing else.
+    """
+
+    def __init__(self, data: DataConfig, seed: int = 0) -> None:
+        self.data, self.seed, self.folder = data, seed, Path(data.folder)
+        self.listing = read_table(self.folder, data.table)
+        self.scratch = Scratch()
+        self.errors: dict[int, ProteinError] = {}
+        self.split_name = "split column of the table" if self.listing.has_splits else split_column(data)
+
+    def left_out(self) -> dict[str, int]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        count = len(self.listing.unlisted)
+        return {"file that the table does not name": count} if count else {}
+
+    def table(self) -> pd.DataFrame:
+        """See :class:`~bioblobs.datasets.source.Source`; file and chain are as the table has them."""
+        entries = self.listing.entries
+        frame = pd.DataFrame(
+            {
+                "id": [""] * len(entries),
+                "length": 0,
+                "labels": [entry.labels for entry in entries],
+                "split": [entry.split for entry in entries],
+                "file": [entry.file for entry in entries],
+                "chain": [entry.chain for entry in entries],
+            }
+        )
+        names, sequences = self._scan()
+        frame["id"] = names
+        frame["length"] = [len(sequence) for sequence in sequences]
+        if not self.listing.has_splits:
+            frame["split"] = self._assign(frame, sequences)
+        return frame
+
+    def items(self, rows: Sequence[int]) -> Iterator[Item]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        for row in rows:
+            yield self.errors[row] if row in self.errors else self.scratch.get(row)
+
+    @staticmethod
+    def read(item: Item) -> list[Protein | ProteinError]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        return [item if isinstance(item, ProteinError) else pickle.loads(item)]
+
+    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        for item in self.items(rows):
+            yield from self.read(item)
+
+    def class_names(self) -> dict[str, str]:
+        """See :class:`~bioblobs.datasets.source.Source`: labels are their own names."""
+        return {}
+
+    def _scan(self) -> tuple[list[str], list[str]]:
+        """Read every file once; the id and the usable residues' sequence of each row."""
+        entries = self.listing.entries
+        of_file: dict[Path, list[int]] = {}
+        for row, entry in enumerate(entries):
+            if entry.path is None:
+                self.errors[row] = ProteinError(f"no such file in {self.folder}")
+            else:
+                of_file.setdefault(entry.path, []).append(row)
+        names = [_name(entry, entry.chain) for entry in entries]
+        sequences = [""] * len(entries)
+        requests = [(str(path), tuple(entries[row].chain for row in rows)) for path, rows in of_file.items()]
+        for rows, outcomes in zip(of_file.values(), scan(requests), strict=True):
+            for row, outcome in zip(rows, outcomes, strict=True):
+                if isinstance(outcome, ProteinError):
+                    self.errors[row] = outcome
+                    continue
+                protein, chain = outcome
+                names[row] = _name(entries[row], chain)
+                sequences[row] = decode(usable(protein)[0].residue_types)
+                self.scratch.put(row, protein)
+        return self._distinct(names), sequences
+
+    def _distinct(self, names: list[str]) -> list[str]:
+        """Ids that tell all rows apart: with the folders of the file where its name is not enough."""
+        entries = self.listing.entries
+        counts = pd.Series(names).value_counts()
+        longer = [
+            str(Path(entry.file).parent / name) if counts[name] > 1 else name
+            for name, entry in zip(names, entries, strict=True)
+        ]
+        first: dict[str, Entry] = {}
+        for name, entry in zip(longer, entries, strict=True):
+            if (other := first.setdefault(name, entry)) is not entry:
+                raise BioBlobsError(
+                    f"{self.listing.path}: line {entry.line}, column file: {name}, as in line {other.line}"
+                )
+        return longer
+
+    def _assign(self, frame: pd.DataFrame, sequences: list[str]) -> list[str]:
+        """A split for the rows that can be used."""
+        from bioblobs.splits.assign import assign_splits
+
+        usable_rows = (frame["length"] > 0) & (frame["labels"].map(len) > 0)
+        if self.data.max_length is not None:
+            usable_rows &= frame["length"] <= self.data.max_length
+        rows = np.flatnonzero(usable_rows).tolist()
+        split = [NO_SPLIT] * len(frame)
+        chosen = assign_splits(
+            [sequences[row] for row in rows],
+            CAlphas(self.scratch, rows),
+            [frame["labels"][row] for row in rows],
+            self.data,
+            self.seed,
+        )
+        for row, name in zip(rows, chosen, strict=True):
+            split[row] = name
+        return split
+
+
+class CAlphas(Sequence[NDArray[np.float32]]):
+    """(L, 3) C-alphas of the usable residues of each row, read when asked for."""
+
+    def __init__(self, scratch: Scratch, rows: list[int]) -> None:
+        self.scratch, self.rows = scratch, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice) -> CAlphas: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.float32] | CAlphas:
+        if isinstance(index, slice):
+            return CAlphas(self.scratch, self.rows[index])
+        protein: Protein = pickle.loads(self.scratch.get(self.rows[index]))
+        return usable(protein)[0].coordinates[:, 1]
+
+
+def folder_state(data: DataConfig) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of the table and every structure file."""
+    folder = Path(data.folder)
+    files = [find_table(folder, data.table), *find_structures(folder)]
+    found = [(path.relative_to(folder).as_posix(), path.stat()) for path in files]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
+
+
+def _name(entry: Entry, chain: str) -> str:
+    """``<file stem>_<chain>``, or the stem where the file has no chain ids."""
+    stem = stem_of(entry.path) if entry.path else entry.file
+    return f"{stem}_{chain}" if chain else stem

@@ -1,0 +1,301 @@
+"""Read the protein chains of a PDB or mmCIF file: what counts, and what is left out.
+
+``read_chains`` gives one protein a polypeptide chain. What is done with the odd things in real files:
+
+- Format: decided by the content, so a wrong or missing suffix does not matter; gzip likewise. Windows and
+  old Mac line ends are accepted.
+- Models: the first is read (NMR ensembles, trajectories).
+- Chains: by author chain id (``auth_asym_id``); label ids (``label_asym_id``) are kept beside it. An id has
+  at most four ASCII characters, as the store has room for. Files without chain ids whose atoms carry
+  segment ids are told apart by those. Where residue numbers start anew after a TER under the same id, the
+  parts are chains of their own, named ``A.1``, ``A.2``; where they go on, it is one chain.
+- Residues: known amino acids, and others that have a C-alpha and an N or C, if they belong to a polymer. That
+  is what the entities of an mmCIF file or the TER records of a PDB file say; where they say nothing, an
+  amino acid belongs if it is an ATOM, or a HETATM with a peptide bond. Water, ligands, ions, nucleic acids
+  and free amino acids are left out and counted. File order is kept, whatever the numbers say.
+- Modified residues: count as their parent (``structures.residue_names``); what has none is X.
+- Alternate locations: one conformer a residue, never a mix (``structures.atoms.choose_conformers``).
+- Hydrogens and side chains: not read.
+- Missing atoms: the residue stays, with NaN; ``proteins.record.usable`` drops it later. So do positions
+  that cannot be: not finite, beyond 100,000 angstrom, several at exactly (0, 0, 0), or a C-alpha within one
+  angstrom of an earlier one.
+- Repeated residue identifiers: counted. Where gemmi joined the atoms of both, the first of each name is
+  kept.
+
+Parsed is not valid. A chain is refused, with its reason, when it has only C-alphas, when no residue has a
+complete backbone, when over a tenth of its residues lie on one another or share an identifier, or when its
+N-CA bonds say that the unit is not angstrom. The file is refused when it cannot be parsed or has no protein.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from bioblobs.proteins.alphabet import decode, encode
+from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, Backbone, choose_conformers, flatten
+from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, in_one_line, parse, stem_of
+from bioblobs.structures.residue_names import STANDARD, is_amino_acid, kind, one_letter
+from bioblobs.structures.validity import check_backbone, clean, peptide_bonds
+
+CHAIN_ID_MAX = 4
+"""Most characters of a chain id: the width of ``Protein.chain_ids`` and of the store."""
+
+NO_NUMBER = np.iinfo(np.int32).min
+"""gemmi's residue number where the file has none."""
+
+
+@dataclass
+class Chain:
+    """One polypeptide chain of a file.
+
+    Attributes:
+        name: what tells it apart in the file: the author chain id, with ``.1``, ``.2`` if that is not enough.
+        author: author chain id, empty where the file has none.
+        label: ``label_asym_id`` of an mmCIF file, empty in PDB files.
+        protein: all its residues (``id`` is ``<file stem>_<name>``), or why it cannot be used.
+        residues: number of residues in the file.
+        usable: of these, with N, CA and C.
+        modified: residues that count as another: {"MSE->M": 4}.
+        alternates: residues with alternate locations.
+        insertions: residues with an insertion code.
+        breaks: places where usable neighbours have no peptide bond.
+        repeated: residues whose number and insertion code occurred before in the chain.
+        overlapping: residues left out because they lie on an earlier one.
+        left_out: residues of this author chain that are no part of it: {"water": 87, "other": 1}.
+        first: author number and insertion code of the first residue.
+        last: of the last one.
+    """
+
+    name: str
+    author: str
+    label: str
+    protein: Protein | ProteinError
+    residues: int
+    usable: int = 0
+    modified: dict[str, int] = field(default_factory=dict)
+    alternates: int = 0
+    insertions: int = 0
+    breaks: int = 0
+    repeated: int = 0
+    overlapping: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    first: str = ""
+    last: str = ""
+
+
+@dataclass
+class StructureFile:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        format: ``PDB`` or ``mmCIF``.
+        models: number of models; the first is read.
+        chains: its polypeptide chains, in file order; at least one.
+        left_out: residues that are no part of a polypeptide, in all of the first model.
+    """
+
+    path: Path
+    format: str
+    models: int
+    chains: list[Chain]
+    left_out: dict[str, int]
+
+    def chain(self, name: str) -> tuple[Protein, str]:
+        """The chain of a name, with that name; of an empty name, the only one there is.
+
+        Raises:
+            ProteinError: there is no such chain, more than one, or it cannot be used.
+        """
+        found = [chain for chain in self.chains if not name or name in (chain.name, chain.author)]
+        names = ", ".join(_named(chain) for chain in self.chains)
+        if not found:
+            raise ProteinError(f"no protein chain {name}; the file has {names}")
+        if len(found) > 1:
+            raise ProteinError(f"{len(found)} protein chains; name one of {names}")
+        if isinstance(found[0].protein, ProteinError):
+            raise found[0].protein
+        return found[0].protein, found[0].name
+
+
+def read_chains(path: Path | str) -> StructureFile:
+    """Read the polypeptide chains of the first model of a PDB or mmCIF file (see the module).
+
+    Raises:
+        StructureError: the file is missing or damaged, or holds no protein chain.
+    """
+    path = Path(path)
+    parsed = parse(path)
+    try:
+        found = _read(path, parsed)
+        if parsed.format == "PDB" and any(chain.repeated for chain in found.chains):
+            found = _read(path, parse(path, split_at_ter=True))
+    except StructureError:
+        raise
+    except READ_ERRORS as error:
+        raise StructureError(path, in_one_line(error)) from error
+    return found
+
+
+def _named(chain: Chain) -> str:
+    other = f" (label {chain.label})" if chain.label not in ("", chain.author) else ""
+    return (chain.name or "(no id)") + other
+
+
+def _read(path: Path, parsed: Parsed) -> StructureFile:
+    structure = parsed.structure
+    if not len(structure) or not any(len(chain) for chain in structure[0]):
+        raise StructureError(path, "no atoms")
+    del structure[1:]
+    authors = [chain.name.strip() for chain in structure[0]]
+    table = flatten(structure)
+    names, index = np.unique(table.name, return_inverse=True)
+    kinds = _Names([name.decode("utf-8", "replace") for name in names], index, parsed.parents)
+    peptide = _peptide(table, kinds)
+    others = [(authors[table.chain[row]], kinds.kind(row)) for row in np.flatnonzero(~peptide).tolist()]
+    left_out = Counter(what for _, what in others)
+    if not peptide.any():
+        found = ", ".join(f"{what} {count}" for what, count in left_out.most_common())
+        raise StructureError(path, f"no protein chain (residues: {found})")
+    backbone = choose_conformers(table, np.flatnonzero(peptide))
+    chains = []
+    for author, part, chain_rows in _groups(authors, table, backbone):
+        chain = _chain(path, author, part, table, kinds, _take(backbone, chain_rows))
+        first = backbone.residue[chain_rows[0]]
+        chain.label = _label(structure, table, int(first)) if parsed.format == "mmCIF" else ""
+        chain.left_out = dict(Counter(what for name, what in others if name == author))
+        chains.append(chain)
+    return StructureFile(path, parsed.format, parsed.models, chains, dict(left_out))
+
+
+class _Names:
+    """What the residue names of one file stand for, looked up once a name."""
+
+    def __init__(self, names: list[str], index: NDArray[np.int64], parents: dict[str, str]) -> None:
+        self.names, self.index = np.array(names), index
+        self.letters = encode("".join(one_letter(name, parents) for name in names))
+        self.amino = np.array([is_amino_acid(name) for name in names])
+        self.kinds = [kind(name) for name in names]
+        self.standard = np.isin(self.names, list(STANDARD))
+
+    def kind(self, row: int) -> str:
+        """Kind of a residue that is no part of a chain."""
+        return self.kinds[self.index[row]]
+
+    def modified(self, rows: NDArray[np.int64]) -> dict[str, int]:
+        """Residues that count as another, by ``name->letter``."""
+        found = self.index[rows]
+        found = found[~self.standard[found]]
+        letters = decode(self.letters)
+        return dict(Counter(f"{self.names[i]}->{letters[i]}" for i in found))
+
+
+def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
+    """(R,) whether a residue belongs to a polypeptide.
+
+    Where the file does not say what is a polymer, an amino acid does if it is written as ATOM, or bonded to
+    the one before or after it.
+    """
+    amino = names.amino[names.index] | (table.has(1) & (table.has(0) | table.has(2)))
+    candidates = np.flatnonzero(amino & ((table.entity == POLYMER) | (table.entity == UNKNOWN)))
+    backbone = choose_conformers(table, candidates)
+    chain = table.chain[backbone.residue]
+    bonds = np.flatnonzero(peptide_bonds(backbone.coordinates) & (chain[1:] == chain[:-1]))
+    peptide = np.zeros(len(amino), np.bool_)
+    peptide[candidates] = (table.entity[candidates] == POLYMER) | ~table.hetero[candidates]
+    peptide[backbone.residue[bonds]] = peptide[backbone.residue[bonds + 1]] = True
+    return peptide
+
+
+def _groups(
+    authors: list[str], table: AtomTable, backbone: Backbone
+) -> list[tuple[str, int, NDArray[np.int64]]]:
+    """Author id, part (0: the only one) and rows of the backbone of each polypeptide chain.
+
+    Parts of one author chain, which a TER ends, are one chain if no identifier repeats.
+    """
+    parts: dict[str, list[NDArray[np.int64]]] = {}
+    owner = table.chain[backbone.residue]
+    for position in dict.fromkeys(owner.tolist()):
+        rows = np.flatnonzero(owner == position)
+        before = parts.setdefault(authors[position], [])
+        if before and not _identifiers(table, backbone, rows) & _identifiers(table, backbone, before[-1]):
+            before[-1] = np.concatenate([before[-1], rows])
+        else:
+            before.append(rows)
+    return [
+        (author, number if len(several) > 1 else 0, rows)
+        for author, several in parts.items()
+        for number, rows in enumerate(several, 1)
+    ]
+
+
+def _identifiers(table: AtomTable, backbone: Backbone, rows: NDArray[np.int64]) -> set[tuple[int, bytes]]:
+    residues = backbone.residue[rows]
+    return set(zip(table.number[residues].tolist(), table.insertion_code[residues].tolist(), strict=True))
+
+
+def _take(backbone: Backbone, rows: NDArray[np.int64]) -> Backbone:
+    return Backbone(
+        backbone.residue[rows],
+        backbone.coordinates[rows],
+        backbone.alternates[rows],
+        backbone.repeated[rows],
+    )
+
+
+def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, backbone: Backbone) -> Chain:
+    rows, length = backbone.residue, len(backbone.residue)
+    name = f"{author}.{part}" if part else author
+    numbers, codes = table.number[rows], table.insertion_code[rows]
+    xyz, overlapping = clean(backbone.coordinates)
+    complete = np.isfinite(xyz[:, :3]).all((1, 2))
+    identifiers = np.stack([numbers, codes.view(np.uint8).astype(np.int32)])
+    distinct = np.unique(identifiers, axis=1).shape[1]
+    chain = Chain(
+        name,
+        author,
+        "",
+        ProteinError("not checked"),
+        length,
+        usable=int(complete.sum()),
+        modified=names.modified(rows),
+        alternates=int(backbone.alternates.sum()),
+        insertions=int((codes != b"").sum()),
+        breaks=int((~peptide_bonds(xyz[complete])).sum()),
+        repeated=max(length - distinct, int(backbone.repeated.sum())),
+        overlapping=int(overlapping.sum()),
+        first=f"{numbers[0]}{codes[0].decode('ascii', 'replace')}",
+        last=f"{numbers[-1]}{codes[-1].decode('ascii', 'replace')}",
+    )
+    try:
+        if not author.isascii() or len(author) > CHAIN_ID_MAX:
+            raise ProteinError(f"chain id {author}: more than {CHAIN_ID_MAX} ASCII characters")
+        if numbers.min() == NO_NUMBER:
+            raise ProteinError("a residue has no number")
+        check_backbone(xyz, backbone.coordinates, chain.overlapping, chain.repeated)
+        chain.protein = Protein(
+            id=f"{stem_of(path)}_{name}" if name else stem_of(path),
+            residue_types=names.letters[names.index[rows]],
+            residue_numbers=numbers.astype(np.int32),
+            insertion_codes=codes,
+            chain_ids=np.full(length, author.encode(), f"S{CHAIN_ID_MAX}"),
+            coordinates=xyz.astype(np.float32),
+        )
+    except ProteinError as error:
+        chain.protein = error
+    return chain
+
+
+def _label(structure: gemmi.Structure, table: AtomTable, residue: int) -> str:
+    """``label_asym_id`` of a residue of the table."""
+    chain = table.chain[residue]
+    begin = int(np.searchsorted(table.chain, chain)) if len(structure[0]) > 1 else 0
+    return structure[0][int(chain)][residue - begin].subchain
