@@ -99,7 +99,7 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     distance = delta.norm(dim=-1)
     offset = batch.positions.index_select(0, source).view(shape) - batch.positions[:, None]
     half = edge_scalars // 2
-    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half)], -1)
+    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half, batch.longest)], -1)
     edge_v = (delta / distance.clamp_min(1e-6)[..., None]).movedim(-1, 0)[..., None]
     weights = None
     if batch.edge_valid is not None:
@@ -167,14 +167,20 @@ def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
 
 def radial_basis(distance: Tensor, count: int) -> Tensor:
     """(..., count) Gaussians of the distance, centres evenly on 0..20 angstrom, width their spacing."""
-    centres = torch.linspace(0, RBF_MAX, count, device=distance.device, dtype=distance.dtype)
-    return torch.exp(-(((distance[..., None] - centres) * (count / RBF_MAX)) ** 2))
+    scale = count / RBF_MAX
+    centres = torch.linspace(0, count, count, device=distance.device, dtype=distance.dtype)
+    gap = (distance * scale)[..., None] - centres
+    return torch.addcmul(gap.new_zeros(()), gap, gap, value=-1, out=gap).exp_()
 
 
-def offset_waves(offset: Tensor, count: int) -> Tensor:
-    """(..., count) sines and cosines of the sequence offset j - i (Vaswani et al. 2017, section 3.5)."""
+def offset_waves(offset: Tensor, count: int, longest: int) -> Tensor:
+    """(..., count) sines and cosines of the sequence offset j - i (Vaswani et al. 2017, section 3.5).
+
+    Looked up, since there are fewer offsets, -longest..longest, than edges.
+    """
     rate = torch.exp(
         torch.arange(0, count, 2, device=offset.device, dtype=torch.float32) * (-math.log(1e4) / count)
     )
-    angle = offset[..., None] * rate
-    return torch.cat([angle.cos(), angle.sin()], -1)[..., :count]
+    angle = torch.arange(-longest, longest + 1, device=offset.device)[:, None] * rate
+    table = torch.cat([angle.cos(), angle.sin()], -1)[:, :count]
+    return table.index_select(0, (offset + longest).reshape(-1)).view(*offset.shape, count)

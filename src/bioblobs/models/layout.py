@@ -9,7 +9,6 @@ import warnings
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bioblobs.models.segments import segment_sum
 
@@ -83,7 +82,16 @@ class Neighbourhoods:
         return self.matrix @ chosen.float()
 
 
+def put(rows: Tensor, real: Tensor, values: Tensor, length: int, fill: float) -> Tensor:
+    """(length,) values (...) at their rows (...) where ``real``, ``fill`` elsewhere.
+
+    Without asking the device how many are real; real rows must differ from one another.
+    """
+    spare = torch.where(real, rows, length)  # one more place, for those that are not
+    made = values.new_full((length + 1,), fill)
+    return made.scatter(0, spare.flatten(), values.flatten())[:length]
+
+
 def one_hot(rows: Tensor, real: Tensor, length: int) -> Tensor:
-    """(length,) True at the rows (M,) that are real, without asking the device how many there are."""
-    mask = F.pad(torch.zeros(length, dtype=torch.bool, device=rows.device), (0, 1))
-    return mask.index_fill(0, torch.where(real, rows, length), True)[:length]
+    """(length,) True at the rows (...) that are real."""
+    return put(rows, real, real, length, False)

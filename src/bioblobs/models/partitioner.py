@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from bioblobs.models.layout import Layout, Neighbourhoods, one_hot
+from bioblobs.models.layout import Layout, Neighbourhoods, one_hot, put
 from bioblobs.models.segments import segment_pool
 from bioblobs.models.straight_through import straight_through_mean
 
@@ -54,6 +55,18 @@ class Seeds:
     rows: Tensor
     mask: Tensor
     soft: Tensor
+
+
+class _Slot(NamedTuple):
+    """What one slot leaves behind."""
+
+    rows: Tensor  # (B, M) residues, the seed first
+    real: Tensor  # (B, M) which of them are members
+    p: Tensor  # (B, M)
+    soft: Tensor  # (B, M) soft weight, with its gradient
+    blob: Tensor  # (B, D)
+    count: Tensor  # (B,)
+    expected: Tensor  # (B,)
 
 
 class Partitioner(Select):
@@ -156,51 +169,65 @@ class Partitioner(Select):
         layout, graph = Layout(batch, size, longest), Neighbourhoods(edge_index, len(x))
         projected, keys = self.seed_residue(x), self.key(x)  # once a protein, not once a slot
         context = segment_pool(x, batch, size, "mean")  # (B, D)
+        noise = self._noise(x)
         free, active = torch.ones_like(batch, dtype=torch.bool), batch.new_ones(size, dtype=torch.bool)
-        assignment = torch.full_like(batch, -1)
-        soft_total, membership = x.new_zeros(len(x)), x.new_zeros(len(x))
-        all_seeds = torch.zeros_like(free)
-        embeddings, sizes, expected = [], [], []
+        covered = x.new_zeros(size)
+        made: list[_Slot] = []
         for slot in range(self.max_clusters):
             allowed = free & layout.spread(active)
-            seed = self._seed(projected, context, allowed, active, layout)
+            seed = self._seed(projected, context, noise, slot, allowed, active, layout)
             rows, real, p = self._grow(x, keys, context, seed, allowed, active, layout, graph)
-            members = one_hot(rows.flatten(), real.flatten(), len(x))
             count = real.sum(1).to(x.dtype)  # (B,)
             soft = seed.soft + p  # (N,)
             hard = (x.detach()[rows] * real[..., None]).sum(1) / count.clamp_min(1)[:, None]
             blob = straight_through_mean(hard, x, soft, batch)  # (B, D)
-            assignment = torch.where(members, slot, assignment)
-            membership = torch.where(members, torch.where(seed.mask, 1.0, p.detach()), membership)
-            soft_total = soft_total + torch.where(members, soft - soft.detach(), 0.0)
-            all_seeds = all_seeds | seed.mask
-            embeddings.append(blob)
-            sizes.append(count)
-            expected.append(layout.total(p) + active)
+            made.append(_Slot(rows, real, p.detach()[rows], soft[rows], blob, count, layout.total(p) + active))
             context = context + self.context_step * torch.tanh(self.update(blob)) * active[:, None]
-            free = free & ~members
-            covered = layout.total((~free).to(x.dtype))
+            free = free & ~one_hot(rows, real, len(x))
+            covered = covered + count
             active = active & (covered < self.termination_threshold * layout.length)
-        sizes_all = torch.stack(sizes, 1)  # (B, S)
+        return self._blobs(made, x)
+
+    def _noise(self, x: Tensor) -> Tensor | None:
+        """(S, N) Gumbel noise for the seeds of every slot, in training."""
+        if not self.training:
+            return None
+        return -x.new_empty(self.max_clusters, len(x)).exponential_().log_()
+
+    def _blobs(self, made: list[_Slot], x: Tensor) -> Blobs:
+        """Slots -> one value a residue, and one a blob."""
+        rows, real = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[:2])  # (B, S, M)
+        p, soft = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[2:4])
+        blobs, count, expected = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[4:])
+        seed = torch.zeros_like(real)
+        seed[..., 0] = real[..., 0]
+        slot = torch.arange(len(made), device=x.device)[:, None].expand_as(rows)
         return Blobs(
-            assignment=assignment,
-            membership=membership,
-            soft=soft_total,
-            seeds=all_seeds,
-            embedding=torch.stack(embeddings, 1),
-            mask=sizes_all > 0,
-            size=sizes_all,
-            expected_size=torch.stack(expected, 1),
+            assignment=put(rows, real, slot, len(x), -1),
+            membership=put(rows, real, torch.where(seed, 1.0, p), len(x), 0.0),
+            soft=put(rows, real, soft - soft.detach(), len(x), 0.0),
+            seeds=put(rows, real, seed, len(x), False),
+            embedding=blobs,
+            mask=count > 0,
+            size=count,
+            expected_size=expected,
         )
 
     def _seed(
-        self, projected: Tensor, context: Tensor, allowed: Tensor, active: Tensor, layout: Layout
+        self,
+        projected: Tensor,
+        context: Tensor,
+        noise: Tensor | None,
+        slot: int,
+        allowed: Tensor,
+        active: Tensor,
+        layout: Layout,
     ) -> Seeds:
         """One allowed residue in each active protein."""
         hidden = torch.relu(projected + layout.spread(self.seed_context(context)))  # (N, h)
         logits = self.seed_logit(hidden).squeeze(-1)
-        if self.training:
-            logits = (logits - torch.empty_like(logits).exponential_().log()) / self.tau
+        if noise is not None:
+            logits = (logits + noise[slot]) / self.tau
         lowest = torch.finfo(logits.dtype).min
         rows = layout.rows(logits.masked_fill(~allowed, lowest), lowest)  # (B, L)
         chosen = (layout.starts + rows.detach().argmax(1)).clamp_max(len(allowed) - 1)
@@ -241,7 +268,7 @@ class Partitioner(Select):
             p = torch.where(considered, torch.sigmoid(score / self.tau), p)
             room = self.cluster_size_max - torch.cat(real, 1).sum(1)
             joined, taken = self._best(score.detach(), considered, room, layout)
-            members = members | one_hot(joined.flatten(), taken.flatten(), len(x))
+            members = members | one_hot(joined, taken, len(x))
             rows.append(joined)
             real.append(taken)
         return torch.cat(rows, 1), torch.cat(real, 1), p
@@ -264,6 +291,6 @@ class Partitioner(Select):
         """(B, 3): log(1 + n), share of the seed's edges into candidates, edge density among them."""
         inside = graph.count(candidates)  # (N,) edges from each residue into the candidates
         n = layout.total(candidates.to(inside.dtype))
-        share = (inside / graph.degree)[seed.rows] * active
+        share = inside[seed.rows] / graph.degree[seed.rows] * active
         density = layout.total(inside * candidates) / (n * (n - 1)).clamp_min(1)
         return torch.stack([n.log1p(), share, density], -1)
