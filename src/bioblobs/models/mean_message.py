@@ -146,9 +146,8 @@ class _MeanMessage(torch.autograd.Function):
             store = (None, None) if kept is None else (kept[0, edges], kept[1, edges])
             cut = _cut(inputs, rows)
             made = _forward(cut, neighbours[rows], w, store, filled=kept is not None)
-            dx3 = _share(grad_s[rows], edge_weights, rows, k).to(made.pre1.dtype)
-            d_out = torch.stack([_share(axis, edge_weights, rows, k) for axis in grad_v[:, rows]])
-            d_out = d_out.to(made.pre1.dtype)
+            dx3 = _share(grad_s[rows], edge_weights, rows, k, w.gate1)
+            d_out = torch.stack([_share(axis, edge_weights, rows, k, w.gate1) for axis in grad_v[:, rows]])
             dx1, d_pre1, d_hidden1 = _backward(made, dx3, d_out, cut, w, d_weights)
             _spread(d_inputs, rows, neighbours[rows], dx1, d_pre1, d_hidden1, w)
         grads = [d.to(t.dtype) for d, t in zip((*d_inputs, *d_weights), tensors, strict=True)]
@@ -258,11 +257,12 @@ def _spread(
     d.edge_v[:, rows] = _map(d_hidden1, w.hidden1.t()).unflatten(1, (-1, k))
 
 
-def _share(grad: Tensor, edge_weights: Tensor | None, rows: slice, k: int) -> Tensor:
-    """Gradient of a mean, (r, channels), to its edges: (c, channels)."""
+def _share(grad: Tensor, edge_weights: Tensor | None, rows: slice, k: int, like: Tensor) -> Tensor:
+    """Gradient of a mean, (r, channels), to its edges: (c, channels), of the dtype of ``like``."""
     if edge_weights is None:
-        return (grad / k).repeat_interleave(k, 0)
-    return grad.repeat_interleave(k, 0).mul_(edge_weights[rows].reshape(-1, 1))
+        return (grad / k).to(like.dtype).repeat_interleave(k, 0)
+    each = edge_weights[rows].to(like.dtype).reshape(-1, 1)
+    return grad.to(like.dtype).repeat_interleave(k, 0).mul_(each)
 
 
 def _mean(values: Tensor, edge_weights: Tensor | None, rows: slice, out: Tensor) -> None:
