@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from bioblobs.datasets.prepare import identity
-from bioblobs.datasets.store import ARRAYS, Store, StoreWriter
+from bioblobs.datasets.store import ARRAYS, Store
+from bioblobs.datasets.writer import StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.graphs.neighbours import PADDING
 from bioblobs.parameters.schema import DataConfig
@@ -125,7 +126,7 @@ def test_exception_leaves_the_previous_store_untouched(
         writer.add(protein(9, 2))
         if when == "between proteins":
             fail()
-        monkeypatch.setattr("bioblobs.datasets.store.mutual_edges", fail)
+        monkeypatch.setattr("bioblobs.datasets.writer.seal", fail)
         writer.finish(np.zeros(1, np.int64), np.zeros(1, np.uint8), pd.DataFrame({"id": ["2"]}), META)
     assert contents(tmp_path) == before
     assert [each.name for each in tmp_path.iterdir()] == ["store"], "scratch was left behind"
@@ -227,7 +228,7 @@ CHANGED = {
 
 def test_every_data_key_is_tried() -> None:
     """A key added to the schema has to be added here, or to the exception."""
-    assert {*CHANGED, "data_dir"} == {field.name for field in dataclasses.fields(DataConfig)}
+    assert {*CHANGED, "data_dir", "workers"} == {field.name for field in dataclasses.fields(DataConfig)}
 
 
 @pytest.mark.parametrize("key", CHANGED)
