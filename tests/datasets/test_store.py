@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
@@ -205,6 +206,78 @@ def test_verify_finds_a_flipped_byte(tmp_path: Path, name: str) -> None:
     with pytest.raises(BioBlobsError) as error:
         Store(path).verify()
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["coordinates.npy", "labels.npy", "proteins.csv"])
+@pytest.mark.parametrize("change", ["longer", "shorter"])
+def test_a_file_of_another_size_is_refused_by_name(tmp_path: Path, name: str, change: str) -> None:
+    path = tmp_path / "store"
+    write(path, [protein(12, 1), protein(20, 2)])
+    whole = (path / name).read_bytes()
+    (path / name).write_bytes(whole + b"x" if change == "longer" else whole[:-1])
+    with pytest.raises(BioBlobsError, match=name if change == "longer" else "damaged") as error:
+        Store(path)
+    assert str(path) in str(error.value)
+
+
+def test_numbers_of_another_type_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    store = write(path, [protein(12, 1)])
+    np.save(path / "residue_numbers.npy", store.residue_numbers.astype("<f4"))  # of the same size
+    with pytest.raises(BioBlobsError, match=r"residue_numbers\.npy holds <f4"):
+        Store(path)
+
+
+def test_offsets_that_fall_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    store = write(path, [protein(12, 1), protein(20, 2)])
+    np.save(path / "offsets.npy", np.array([0, 40, store.offsets[-1]]))
+    with pytest.raises(BioBlobsError, match=r"offsets\.npy"):
+        Store(path)
+
+
+def test_changed_parameters_are_refused(tmp_path: Path) -> None:
+    """A store cannot be passed off as prepared with other keys."""
+    path = tmp_path / "store"
+    write(path, [protein(12, 1)])
+    text = (path / "meta.json").read_text()
+    changed = text.replace('"knn_4"', '"knn_5"')
+    assert changed != text
+    (path / "meta.json").write_text(changed)
+    with pytest.raises(BioBlobsError, match=r"meta\.json was changed"):
+        Store(path)
+
+
+def test_verify_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    write(path, [protein(12, 1), protein(20, 2)])
+    table = (path / "proteins.csv").read_bytes()
+    (path / "proteins.csv").write_bytes(table.replace(b"1", b"7"))
+    with pytest.raises(BioBlobsError, match=r"proteins\.csv"):
+        Store(path).verify()
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with StoreWriter(path, "knn_4") as first:
+        first.add(protein(12, 1))
+        with (
+            pytest.raises(BioBlobsError, match="another process is preparing"),
+            StoreWriter(path, "knn_4"),
+        ):
+            pass
+        first.add(protein(20, 2))
+        first.finish(np.zeros(2, np.int64), np.zeros(2, np.uint8), pd.DataFrame({"id": ["1", "2"]}), META)
+    Store(path).verify()
+    assert Store(path).lengths.tolist() == [12, 20]
+    assert [each.name for each in tmp_path.iterdir()] == ["store"]
+
+
+def test_other_processes_get_the_path_not_the_arrays(tmp_path: Path) -> None:
+    store = write(tmp_path / "store", [protein(300, 1)])
+    sent = pickle.dumps(store)
+    assert len(sent) < 1000
+    np.testing.assert_array_equal(pickle.loads(sent).coordinates, store.coordinates)
 
 
 def test_store_is_read_only(tmp_path: Path) -> None:

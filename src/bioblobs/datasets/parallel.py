@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -29,8 +29,10 @@ POOL_PAYS_FROM = 3.0
 
 def ordered_map(
     function: Callable[[list[Item]], Result], items: Iterable[Item], count: int, chunk: int, workers: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """``function`` of each ``chunk`` of items, in their order, the same for any number of workers.
+
+    Closing the generator ends the workers.
 
     Args:
         function: picklable; what it raises is raised here.

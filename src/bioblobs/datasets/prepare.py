@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,23 @@ def open_store(path: Path | str, data: DataConfig, seed: int) -> Store:
     return store
 
 
-def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequence[str] = ()) -> DataReport:
+def prepare_store(
+    data: DataConfig,
+    seed: int,
+    path: Path,
+    required_splits: Sequence[str] = (),
+    source: Source | None = None,
+) -> DataReport:
     """Read the source that ``data`` names, write the store at ``path``, and report.
 
     Args:
         required_splits: splits that must not be empty.
+        source: read this one instead.
 
     Raises:
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
     """
-    task, source = task_of(data), open_source(data)
+    task, source = task_of(data), source or open_source(data)
     selection = select(source.table(), task, data, seed)
     dropped = dict(selection.dropped)
     with StoreWriter(path, data.edge_types) as writer:
@@ -134,8 +142,10 @@ def _write_proteins(
     make = partial(_read_block, source.read, data.edge_types)
     outcomes: list[str | None] = []
     incomplete = 0
-    with tqdm(desc="prepare", total=len(rows), unit="protein", mininterval=1) as progress:
-        for block in ordered_map(make, source.items(rows), len(rows), CHUNK, data.workers):
+    made = ordered_map(make, source.items(rows), len(rows), CHUNK, data.workers)
+    progress = tqdm(desc="prepare", total=len(rows), unit="protein", mininterval=1)
+    with closing(made) as blocks, progress:
+        for block in blocks:
             writer.append(block)
             outcomes += block.outcomes
             incomplete += block.incomplete
