@@ -12,7 +12,6 @@ from typing import Any
 
 import fastavro.write
 import numpy as np
-import proteinshake.utils
 import pytest
 import requests
 from proteinshake.utils import write_avro
@@ -182,7 +181,7 @@ def write_a_block_each(file: Any, schema: Any, records: list[Any], metadata: dic
 def _a_block_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bioblobs.datasets.parallel.POOL_PAYS_FROM", 0.0)
     monkeypatch.setattr("bioblobs.datasets.prepare.CHUNK", 1)
-    monkeypatch.setattr(proteinshake.utils, "avro_writer", write_a_block_each)
+    monkeypatch.setitem(write_avro.__globals__, "avro_writer", write_a_block_each)
 
 
 @pytest.mark.usefixtures("_a_block_a_worker")
