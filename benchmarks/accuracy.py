@@ -1,8 +1,8 @@
 """Time to accuracy: validation accuracy by processor time, the public recipe beside our default one.
 
 Both train stage 0 (no codebook) on the same chains (SCOP class of the sample, structure split), single
-threaded, in a process of their own; time is that process's CPU time, so that other work on the machine does
-not count. Run with ``python -m benchmarks.accuracy public CHECKOUT`` and ``python -m benchmarks.accuracy ours``.
+threaded, in a process of their own; time is that process's CPU time, so that other work on the machine
+does not count. Run with ``python -m benchmarks.accuracy public CHECKOUT`` and ``python -m benchmarks.accuracy ours``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ NEIGHBOURS, BATCH, RATE = 16, 16, 1e-3
 class Clock(Callback):
     """CPU time and validation score at the end of each epoch, and the file that they go to."""
 
-    points: list[dict[str, float]] = []
+    points: ClassVar[list[dict[str, float]]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called by Lightning."""

@@ -120,7 +120,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def _grow_blobs(model: Any) -> None:
     partitioner = model.partitioner
-    head = partitioner.threshold if hasattr(partitioner, "threshold") else partitioner.expander.threshold_head.mlp
+    head = (
+        partitioner.threshold
+        if hasattr(partitioner, "threshold")
+        else partitioner.expander.threshold_head.mlp
+    )
     torch.nn.init.constant_(head[-1].bias, EAGER_BLOBS)
 
 

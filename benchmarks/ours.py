@@ -76,7 +76,9 @@ class OurImplementation:
 
     def partition(self, model: BioBlobs, x: Tensor, batch: ProteinBatch) -> tuple[Tensor, Tensor]:
         """Blob embeddings (B, S, D) and sizes (B, S)."""
-        made = model.partitioner.partition(x, batch.edge_index, batch.batch, batch.num_proteins, batch.longest)
+        made = model.partitioner.partition(
+            x, batch.edge_index, batch.batch, batch.num_proteins, batch.longest
+        )
         return made.embedding, made.size
 
     def predict(self, model: nn.Module, batch: ProteinBatch) -> Tensor:

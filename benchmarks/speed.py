@@ -28,7 +28,9 @@ SCALING: dict[str, list[list[str]]] = {
     "blobs": [["--blobs", str(n)] for n in (5, 10, 20)],
     "codes": [["--codes", str(n)] for n in (128, 512, 2048)],
     "width": [["--width", *pair] for pair in (("32", "4"), ("64", "8"), ("100", "16"), ("128", "32"))],
-    "width, bf16": [["--bf16", "--width", *pair] for pair in (("32", "4"), ("64", "8"), ("100", "16"), ("128", "32"))],
+    "width, bf16": [
+        ["--bf16", "--width", *pair] for pair in (("32", "4"), ("64", "8"), ("100", "16"), ("128", "32"))
+    ],
 }
 
 

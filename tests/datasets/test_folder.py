@@ -22,7 +22,7 @@ from bioblobs.datasets import folder_scan
 from bioblobs.datasets.folder import FolderSource
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.sample import SampleSource
-from bioblobs.datasets.source import source_state
+from bioblobs.datasets.source import Source, source_state
 from bioblobs.datasets.store import ARRAYS, Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig
@@ -54,6 +54,10 @@ def table(folder: Path, *rows: Sequence[str], head: str = "file,chain,label,spli
 
 def config(folder: Path, **keys: Any) -> DataConfig:
     return DataConfig(source="folder", folder=str(folder), **{**KEYS, **keys})
+
+
+def proteins(source: Source, rows: Sequence[int]) -> list[Protein | ProteinError]:
+    return [protein for item in source.items(rows) for protein in source.read(item)]
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def test_sample_written_as_files_gives_the_same_store(tmp_path: Path, kind: str,
     listed, structures = source.table(), tmp_path / "structures"
     structures.mkdir()
     rows = []
-    for (_, row), protein in zip(listed.iterrows(), source.proteins(range(len(listed))), strict=True):
+    for (_, row), protein in zip(listed.iterrows(), proteins(source, range(len(listed))), strict=True):
         assert isinstance(protein, Protein)
         name, chain = protein.id.rsplit("_", 1)
         write(structure_of(chain_of(protein)), structures / f"{name}.{kind}")
@@ -303,17 +307,16 @@ def test_splits_are_computed_where_the_table_has_none(folder: Path, monkeypatch:
 
 def test_several_processes_read_what_one_reads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "p3.pdb").write_text("")
-    one = FolderSource(config(folder))
+    one = FolderSource(config(folder, workers=1))
     table_of_one = one.table()
-    monkeypatch.setattr(folder_scan, "POOL_PAYS_FROM", 1)
+    monkeypatch.setattr("bioblobs.datasets.parallel.POOL_PAYS_FROM", 0.0)
     monkeypatch.setattr(folder_scan, "CHUNK", 2)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    two = FolderSource(config(folder))
+    two = FolderSource(config(folder, workers=2))
     pd.testing.assert_frame_equal(two.table(), table_of_one)
-    for left, right in zip(one.proteins(range(7)), two.proteins(range(7)), strict=True):
+    for left, right in zip(proteins(one, range(7)), proteins(two, range(7)), strict=True):
         assert str(left) == str(right)
         assert isinstance(left, ProteinError) == isinstance(right, ProteinError)
-    assert isinstance(next(iter(two.proteins([3]))), ProteinError)
+    assert isinstance(proteins(two, [3])[0], ProteinError)
 
 
 def test_nothing_stays_in_the_temporary_folder(

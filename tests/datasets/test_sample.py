@@ -119,7 +119,8 @@ def test_helices_are_right_handed(backbones: list[np.ndarray]) -> None:
 
 def test_source_yields_the_rows_asked_for(rows: pd.DataFrame, backbones: list[np.ndarray]) -> None:
     places = rows.index.tolist()[3:7]
-    proteins = list(SampleSource(DataConfig(data_dir=str(ROOT / "data"))).proteins(places))
+    source = SampleSource(DataConfig(data_dir=str(ROOT / "data")))
+    proteins = [protein for item in source.items(places) for protein in source.read(item)]
     for protein, (_, row), xyz in zip(proteins, rows.iloc[3:7].iterrows(), backbones[3:7], strict=True):
         assert isinstance(protein, Protein)
         assert protein.id == row["id"]

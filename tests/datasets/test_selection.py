@@ -205,14 +205,18 @@ class Memory:
     def table(self) -> pd.DataFrame:
         return table(self.rows)
 
-    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
+    def items(self, rows: Sequence[int]) -> Iterator[tuple[int, int, bool, bool]]:
         for row in rows:
-            length = self.rows[row][2]
-            coordinates = random_chain(length, row)
-            coordinates[: length if row in self.broken else 0] = np.nan
-            numbers, none = np.arange(length, dtype=np.int32), np.full(length, b"", "S1")
-            made = Protein(f"p{row}", encode("A" * length), numbers, none, none.astype("S4"), coordinates)
-            yield ProteinError("cannot be read") if row in self.unread else made
+            yield row, self.rows[row][2], row in self.broken, row in self.unread
+
+    @staticmethod
+    def read(item: tuple[int, int, bool, bool]) -> list[Protein | ProteinError]:
+        row, length, broken, unread = item
+        coordinates = random_chain(length, row)
+        coordinates[: length if broken else 0] = np.nan
+        numbers, none = np.arange(length, dtype=np.int32), np.full(length, b"", "S1")
+        made = Protein(f"p{row}", encode("A" * length), numbers, none, none.astype("S4"), coordinates)
+        return [ProteinError("cannot be read") if unread else made]
 
     def class_names(self) -> dict[str, str]:
         return {"a": "class A"}

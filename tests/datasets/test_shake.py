@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import fastavro.write
 import numpy as np
 import pytest
 import requests
@@ -166,6 +168,38 @@ def test_split_keys_choose_the_column_or_are_refused(
             prepared(data)
         assert not (tmp_path / "prepared").exists()
     assert "random split" not in capsys.readouterr().out  # ProteinShake says so when it makes one up
+
+
+def write_a_block_each(file: Any, schema: Any, records: list[Any], metadata: dict[str, str]) -> None:
+    writer = fastavro.write.Writer(file, schema, metadata=metadata)
+    for record in records:
+        writer.write(record)
+        writer.flush()
+
+
+@pytest.fixture
+def _a_block_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bioblobs.datasets.parallel.POOL_PAYS_FROM", 0.0)
+    monkeypatch.setattr("bioblobs.datasets.prepare.CHUNK", 1)
+    monkeypatch.setitem(write_avro.__globals__, "avro_writer", write_a_block_each)
+
+
+@pytest.mark.usefixtures("_a_block_a_worker")
+def test_workers_read_the_same_proteins(tmp_path: Path) -> None:
+    data = written(tmp_path)
+    with file_of(data, "atom").open("rb") as file:
+        assert sum(1 for _ in fastavro.block_reader(file)) == COUNT
+    hashes = set()
+    for workers in (1, 2):
+        hashes.add(prepared(dataclasses.replace(data, workers=workers)).meta["content_sha256"])
+    assert len(hashes) == 1
+
+
+@pytest.mark.usefixtures("_a_block_a_worker")
+def test_workers_refuse_what_this_process_refuses(tmp_path: Path) -> None:
+    data = written(tmp_path, workers=2)
+    write(data, "atom", [*range(COUNT - 2), COUNT - 1, COUNT - 2])
+    assert_refused(data, "atom")
 
 
 def test_split_without_a_protein_is_an_empty_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from bioblobs.datasets.prepare import identity
-from bioblobs.datasets.store import ARRAYS, Store, StoreWriter
+from bioblobs.datasets.store import ARRAYS, Store
+from bioblobs.datasets.writer import StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.graphs.neighbours import PADDING
 from bioblobs.parameters.schema import DataConfig
@@ -125,7 +127,7 @@ def test_exception_leaves_the_previous_store_untouched(
         writer.add(protein(9, 2))
         if when == "between proteins":
             fail()
-        monkeypatch.setattr("bioblobs.datasets.store.mutual_edges", fail)
+        monkeypatch.setattr("bioblobs.datasets.writer.seal", fail)
         writer.finish(np.zeros(1, np.int64), np.zeros(1, np.uint8), pd.DataFrame({"id": ["2"]}), META)
     assert contents(tmp_path) == before
     assert [each.name for each in tmp_path.iterdir()] == ["store"], "scratch was left behind"
@@ -206,6 +208,78 @@ def test_verify_finds_a_flipped_byte(tmp_path: Path, name: str) -> None:
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["coordinates.npy", "labels.npy", "proteins.csv"])
+@pytest.mark.parametrize("change", ["longer", "shorter"])
+def test_a_file_of_another_size_is_refused_by_name(tmp_path: Path, name: str, change: str) -> None:
+    path = tmp_path / "store"
+    write(path, [protein(12, 1), protein(20, 2)])
+    whole = (path / name).read_bytes()
+    (path / name).write_bytes(whole + b"x" if change == "longer" else whole[:-1])
+    with pytest.raises(BioBlobsError, match=name if change == "longer" else "damaged") as error:
+        Store(path)
+    assert str(path) in str(error.value)
+
+
+def test_numbers_of_another_type_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    store = write(path, [protein(12, 1)])
+    np.save(path / "residue_numbers.npy", store.residue_numbers.astype("<f4"))  # of the same size
+    with pytest.raises(BioBlobsError, match=r"residue_numbers\.npy holds <f4"):
+        Store(path)
+
+
+def test_offsets_that_fall_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    store = write(path, [protein(12, 1), protein(20, 2)])
+    np.save(path / "offsets.npy", np.array([0, 40, store.offsets[-1]]))
+    with pytest.raises(BioBlobsError, match=r"offsets\.npy"):
+        Store(path)
+
+
+def test_changed_parameters_are_refused(tmp_path: Path) -> None:
+    """A store cannot be passed off as prepared with other keys."""
+    path = tmp_path / "store"
+    write(path, [protein(12, 1)])
+    text = (path / "meta.json").read_text()
+    changed = text.replace('"knn_4"', '"knn_5"')
+    assert changed != text
+    (path / "meta.json").write_text(changed)
+    with pytest.raises(BioBlobsError, match=r"meta\.json was changed"):
+        Store(path)
+
+
+def test_verify_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    write(path, [protein(12, 1), protein(20, 2)])
+    table = (path / "proteins.csv").read_bytes()
+    (path / "proteins.csv").write_bytes(table.replace(b"1", b"7"))
+    with pytest.raises(BioBlobsError, match=r"proteins\.csv"):
+        Store(path).verify()
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with StoreWriter(path, "knn_4") as first:
+        first.add(protein(12, 1))
+        with (
+            pytest.raises(BioBlobsError, match="another process is preparing"),
+            StoreWriter(path, "knn_4"),
+        ):
+            pass
+        first.add(protein(20, 2))
+        first.finish(np.zeros(2, np.int64), np.zeros(2, np.uint8), pd.DataFrame({"id": ["1", "2"]}), META)
+    Store(path).verify()
+    assert Store(path).lengths.tolist() == [12, 20]
+    assert [each.name for each in tmp_path.iterdir()] == ["store"]
+
+
+def test_other_processes_get_the_path_not_the_arrays(tmp_path: Path) -> None:
+    store = write(tmp_path / "store", [protein(300, 1)])
+    sent = pickle.dumps(store)
+    assert len(sent) < 1000
+    np.testing.assert_array_equal(pickle.loads(sent).coordinates, store.coordinates)
+
+
 def test_store_is_read_only(tmp_path: Path) -> None:
     store = write(tmp_path / "store", [protein(12, 1)])
     with pytest.raises(ValueError, match="read-only"):
@@ -229,7 +303,7 @@ CHANGED = {
 
 def test_every_data_key_is_tried() -> None:
     """A key added to the schema has to be added here, or to the exception."""
-    assert {*CHANGED, "data_dir"} == {field.name for field in dataclasses.fields(DataConfig)}
+    assert {*CHANGED, "data_dir", "workers"} == {field.name for field in dataclasses.fields(DataConfig)}
 
 
 @pytest.mark.parametrize("key", CHANGED)

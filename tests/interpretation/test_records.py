@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from bioblobs.datasets.batching import collate
-from bioblobs.datasets.store import Store, StoreWriter
+from bioblobs.datasets.store import Store
+from bioblobs.datasets.writer import StoreWriter
 from bioblobs.evaluation.predict import predictions, probabilities
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.interpretation.records import author_labels, protein_records

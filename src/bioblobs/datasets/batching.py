@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,30 +18,66 @@ from bioblobs.graphs.residue_graph import ProteinBatch
 Rows = NDArray[np.int64]
 
 
+LOOK_AHEAD = 8
+"""Batches' worth of shuffled proteins among which one that still fits is looked for."""
+
+
 def plan_batches(
     rows: Rows, lengths: NDArray[np.int64], batch_size: int, max_residues: int, seed: int | None
 ) -> list[Rows]:
-    """Cut rows into batches of at most ``batch_size`` proteins and ``max_residues`` residues.
+    """Share rows out to batches of at most ``batch_size`` proteins and ``max_residues`` residues.
 
-    A protein longer than ``max_residues`` makes a batch of its own. Batches are flat, so mixing lengths
-    costs no padding.
+    A batch costs what its residues cost: it is flat, so that lengths mix without padding. Batches of one
+    length each would be less even, because those of short proteins reach ``batch_size`` first
+    (docs/scaling.md has the numbers). So the rows are shuffled, and a batch is begun with the next one and
+    filled with the first of the following that fit (first-fit bin packing). A protein longer than
+    ``max_residues`` makes a batch of its own.
 
     Args:
         lengths: (P,) residues of every protein in the store.
-        seed: shuffles the rows; None keeps their order.
+        seed: shuffles the rows; None keeps their order, and batches are cut where the next does not fit.
     """
+    window = LOOK_AHEAD * batch_size if seed is not None else 1
     if seed is not None:
         rows = np.random.default_rng(seed).permutation(rows)
+    coming = zip(rows.tolist(), lengths[rows].tolist(), strict=True)
+    waiting = list(itertools.islice(coming, window))
     batches: list[Rows] = []
-    start, residues = 0, 0
-    for end, length in enumerate(lengths[rows]):
-        if end > start and (end - start == batch_size or residues + length > max_residues):
-            batches.append(rows[start:end])
-            start, residues = end, 0
-        residues += int(length)
-    if len(rows):
-        batches.append(rows[start:])
+    while waiting:
+        chosen: list[int] = []
+        room, place = max_residues, 0
+        while place < len(waiting) and len(chosen) < batch_size:
+            row, length = waiting[place]
+            if length <= room or not chosen:
+                chosen.append(row)
+                room -= length
+                waiting.pop(place)
+                waiting += itertools.islice(coming, 1)
+            else:
+                place += 1
+        batches.append(np.array(chosen, np.int64))
     return batches
+
+
+def share_of(
+    plan: Sequence[Rows], lengths: NDArray[np.int64], rank: int, world: int, seed: int
+) -> list[Rows]:
+    """The batches of one of ``world`` processes: as many as every other has, and in each step about as long.
+
+    Where the number of batches does not go up evenly, those of most proteins are halved: no protein is lost
+    or repeated, unless there are fewer proteins than processes.
+
+    Args:
+        lengths: (P,) residues of every protein in the store.
+        seed: order of the steps, the same in every process.
+    """
+    plan = list(plan)
+    while len(plan) % world and max(map(len, plan)) > 1:
+        batch = plan.pop(int(np.argmax([len(each) for each in plan])))
+        plan += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+    by_cost = np.argsort([lengths[batch].sum() for batch in plan], kind="stable")
+    steps = np.resize(by_cost, (-(-len(plan) // world), world))  # repeats where plan is too short
+    return [plan[step[rank]] for step in np.random.default_rng(seed).permutation(steps)]
 
 
 def collate(store: Store, rows: Rows) -> ProteinBatch:

@@ -7,7 +7,7 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from bioblobs.datasets.batching import BatchDataset, plan_batches
+from bioblobs.datasets.batching import BatchDataset, plan_batches, share_of
 from bioblobs.datasets.prepare import open_store
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.parameters.schema import DataConfig
@@ -53,8 +53,9 @@ class ProteinDataModule(LightningDataModule):
         plan = plan_batches(
             self.store.rows("train"), self.store.lengths, self.batch_size, self.max_residues, seed
         )
-        plan += plan[: -len(plan) % world]  # every process makes the same number of steps
-        return self._loader(BatchDataset(self.store, plan[rank::world]))
+        if world > 1:
+            plan = share_of(plan, self.store.lengths, rank, world, seed)
+        return self._loader(BatchDataset(self.store, plan))
 
     def val_dataloader(self) -> DataLoader[ProteinBatch]:
         """Validation batches, the same in every process and epoch."""

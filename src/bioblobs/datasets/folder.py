@@ -73,11 +73,6 @@ class FolderSource:
         """See :class:`~bioblobs.datasets.source.Source`."""
         return [item if isinstance(item, ProteinError) else pickle.loads(item)]
 
-    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
-        """See :class:`~bioblobs.datasets.source.Source`."""
-        for item in self.items(rows):
-            yield from self.read(item)
-
     def class_names(self) -> dict[str, str]:
         """See :class:`~bioblobs.datasets.source.Source`: labels are their own names."""
         return {}
@@ -94,7 +89,7 @@ class FolderSource:
         names = [_name(entry, entry.chain) for entry in entries]
         sequences = [""] * len(entries)
         requests = [(str(path), tuple(entries[row].chain for row in rows)) for path, rows in of_file.items()]
-        for rows, outcomes in zip(of_file.values(), scan(requests), strict=True):
+        for rows, outcomes in zip(of_file.values(), scan(requests, self.data.workers), strict=True):
             for row, outcome in zip(rows, outcomes, strict=True):
                 if isinstance(outcome, ProteinError):
                     self.errors[row] = outcome

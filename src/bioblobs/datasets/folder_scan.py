@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
 import os
 import pickle
 import tempfile
 import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 
 from tqdm import tqdm
 
-from bioblobs.errors import BioBlobsError
+from bioblobs.datasets.parallel import ordered_map
 from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.structures.files import StructureError
 from bioblobs.structures.reader import read_chains
@@ -25,31 +20,22 @@ Outcome = tuple[Protein, str] | ProteinError
 """A protein with the name of its chain in the file, or why there is none."""
 Request = tuple[str, tuple[str, ...]]
 """A file, and the chains that are wanted of it."""
-POOL_PAYS_FROM = 100_000_000
-"""Bytes to read (about two seconds); below, starting processes takes longer than they save."""
-ZIPPED = 4
-"""A gzipped file counts as so many times its size."""
 CHUNK = 8
 """Files that a process gets at a time."""
 
 
-def scan(requests: list[Request]) -> Iterator[list[Outcome]]:
-    """What each request asks for, in order; parsed by as many processes as there are cores.
+def scan(requests: list[Request], workers: int) -> Iterator[list[Outcome]]:
+    """What each request asks for, in order; parsed by several processes where that pays.
 
-    At most a few chunks are under way at a time, so memory does not grow with the number of files.
+    Args:
+        workers: most processes; 0: one a core.
     """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    made = ordered_map(_read_chunk, requests, len(requests), CHUNK, workers)
     progress = tqdm(desc="read structures", total=len(requests), unit="file", mininterval=1)
-    with progress:
-        parallel = workers > 1 and sum(map(_size, requests)) >= POOL_PAYS_FROM
-        for outcome in _in_processes(requests, workers) if parallel else map(read_request, requests):
-            progress.update()
-            yield outcome
-
-
-def _size(request: Request) -> int:
-    path = Path(request[0])
-    return path.stat().st_size * (ZIPPED if path.suffix.lower() == ".gz" else 1) if path.exists() else 0
+    with closing(made) as chunks, progress:
+        for chunk in chunks:
+            progress.update(len(chunk))
+            yield from chunk
 
 
 def read_request(request: Request) -> list[Outcome]:
@@ -70,27 +56,6 @@ def read_request(request: Request) -> list[Outcome]:
 
 def _read_chunk(requests: list[Request]) -> list[list[Outcome]]:
     return [read_request(request) for request in requests]
-
-
-def _in_processes(requests: Iterable[Request], workers: int) -> Iterator[list[Outcome]]:
-    waiting: deque[Future[list[list[Outcome]]]] = deque()
-    source = iter(requests)
-    # spawn: a fork of a process with threads (torch) may hang
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        try:
-            while chunk := list(itertools.islice(source, CHUNK)):
-                waiting.append(pool.submit(_read_chunk, chunk))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise BioBlobsError(
-                "data.folder: a process that reads structures died (out of memory?)"
-            ) from error
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 class Scratch:

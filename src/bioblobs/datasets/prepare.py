@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,23 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from bioblobs.datasets.blocks import Block, make_block
+from bioblobs.datasets.parallel import ordered_map
 from bioblobs.datasets.selection import encode_labels, select, training_classes
-from bioblobs.datasets.source import open_source
-from bioblobs.datasets.store import SPLITS, Store, StoreWriter
+from bioblobs.datasets.source import Source, open_source
+from bioblobs.datasets.store import SPLITS, Store
 from bioblobs.datasets.tasks import task_of
+from bioblobs.datasets.writer import StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import plain
 from bioblobs.parameters.schema import DataConfig
-from bioblobs.proteins.record import ProteinError, usable
+from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.results import write_json, write_table
+
+REPORT = "report"
+"""Folder of the data report in a store."""
+CHUNK = 32
+"""Items that a worker gets at a time."""
 
 
 @dataclasses.dataclass
@@ -47,11 +58,19 @@ class DataReport:
         every = pd.MultiIndex.from_product([SPLITS, sorted(bins.unique())], names=["group", "length"])
         return counts.reindex(every, fill_value=0).rename("proteins").reset_index()
 
+    def write(self, folder: Path) -> None:
+        """One small file a part."""
+        write_json(folder / "data.json", self.summary)
+        write_table(folder / "data_classes.csv", self.classes)
+        write_table(folder / "data_lengths.csv", self.length_histogram())
+        write_table(folder / "data_dropped.csv", self.dropped)
+        write_table(folder / "skipped.csv", self.skipped)
+
 
 def identity(data: DataConfig, seed: int) -> dict[str, Any]:
-    """Everything that shapes a store (where the files lie does not)."""
-    shaping = {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data) if f.name != "data_dir"}
-    return {**shaping, "seed": plain(seed)}
+    """Everything that shapes a store (where the files lie does not, nor how many processes read them)."""
+    names = [field.name for field in dataclasses.fields(data) if field.name not in ("data_dir", "workers")]
+    return {**{name: plain(getattr(data, name)) for name in names}, "seed": plain(seed)}
 
 
 def open_store(path: Path | str, data: DataConfig, seed: int) -> Store:
@@ -65,37 +84,32 @@ def open_store(path: Path | str, data: DataConfig, seed: int) -> Store:
     return store
 
 
-def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequence[str] = ()) -> DataReport:
+def prepare_store(
+    data: DataConfig,
+    seed: int,
+    path: Path,
+    required_splits: Sequence[str] = (),
+    source: Source | None = None,
+) -> DataReport:
     """Read the source that ``data`` names, write the store at ``path``, and report.
 
     Args:
         required_splits: splits that must not be empty.
+        source: read this one instead.
 
     Raises:
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
     """
-    task, source = task_of(data), open_source(data, seed)
+    task, source = task_of(data), source or open_source(data, seed)
     selection = select(source.table(), task, data, seed)
-    dropped, skipped = {**source.left_out(), **selection.dropped}, []
-    incomplete = 0
-    kept: list[int] = []
+    dropped = {**source.left_out(), **selection.dropped}
     with StoreWriter(path, data.edge_types) as writer:
-        rows = selection.table["row"].tolist()
-        proteins = tqdm(source.proteins(rows), "prepare", len(rows), unit="protein", mininterval=1)
-        for place, protein in enumerate(proteins):
-            try:
-                if isinstance(protein, ProteinError):
-                    raise protein
-                complete, missing = usable(protein)
-            except ProteinError as error:
-                skipped.append((selection.table["id"][place], str(error)))
-                continue
-            incomplete += missing
-            writer.add(complete)
-            kept.append(place)
+        outcomes, incomplete = _write_proteins(source, selection.table["row"].tolist(), data, writer)
+        failed = [(place, reason) for place, reason in enumerate(outcomes) if reason is not None]
+        skipped = [(selection.table["id"][place], reason) for place, reason in failed]
         if skipped:
             dropped["not usable"] = len(skipped)
-        table = selection.table.iloc[kept].reset_index(drop=True)
+        table = selection.table.drop([place for place, _ in failed]).reset_index(drop=True)
         table["length"] = writer.lengths
         classes = training_classes(table)
         if len(classes) < 2:
@@ -115,8 +129,10 @@ def prepare_store(data: DataConfig, seed: int, path: Path, required_splits: Sequ
             "split_column": source.split_name,
             "parameters": identity(data, seed),
         }
+        report = _report(table, classes, meta, dropped, incomplete, _skipped(selection.table, skipped))
+        report.write(writer.scratch / REPORT)  # part of the store, so that it is there with it or not at all
         writer.finish(labels, split, listed, meta)
-    return _report(table, classes, meta, dropped, incomplete, _skipped(selection.table, skipped))
+    return report
 
 
 def _skipped(table: pd.DataFrame, skipped: list[tuple[str, str]]) -> pd.DataFrame:
@@ -124,6 +140,32 @@ def _skipped(table: pd.DataFrame, skipped: list[tuple[str, str]]) -> pd.DataFram
     where = [name for name in ("file", "chain") if name in table]
     found = pd.DataFrame(skipped, columns=["id", "reason"]).merge(table[["id", *where]], on="id", how="left")
     return found[["id", *where, "reason"]]
+
+
+def _write_proteins(
+    source: Source, rows: list[int], data: DataConfig, writer: StoreWriter
+) -> tuple[list[str | None], int]:
+    """Append the proteins of ``rows``; what came of each, and how many residues were incomplete."""
+    make = partial(_read_block, source.read, data.edge_types)
+    outcomes: list[str | None] = []
+    incomplete = 0
+    made = ordered_map(make, source.items(rows), len(rows), CHUNK, data.workers)
+    progress = tqdm(desc="prepare", total=len(rows), unit="protein", mininterval=1)
+    with closing(made) as blocks, progress:
+        for block in blocks:
+            writer.append(block)
+            outcomes += block.outcomes
+            incomplete += block.incomplete
+            progress.update(len(block.outcomes))
+    if len(outcomes) != len(rows):  # labels would go to the wrong proteins
+        raise RuntimeError(f"the source gave {len(outcomes)} proteins for {len(rows)} rows")
+    return outcomes, incomplete
+
+
+def _read_block(
+    read: Callable[[Any], list[Protein | ProteinError]], edge_types: str, items: list[Any]
+) -> Block:
+    return make_block((protein for item in items for protein in read(item)), edge_types)
 
 
 def _report(

@@ -50,18 +50,24 @@ class SampleSource:
             {"id": frame["id"], "length": frame["length"], "labels": labels, "split": frame[split]}
         )
 
-    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
-        """See :class:`~bioblobs.datasets.source.Source`."""
+    def items(self, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """See :class:`~bioblobs.datasets.source.Source`: the cells of :data:`CHAIN_COLUMNS`."""
         wanted, row = iter(rows), 0
         target = next(wanted, None)
         for batch in self._batches(list(CHAIN_COLUMNS)):
-            frame = batch.to_pandas()
-            while target is not None and target < row + len(frame):
-                yield self._protein(frame.iloc[target - row])
-                target = next(wanted, None)
-            row += len(frame)
+            cells = batch.to_pandas().itertuples(index=False, name=None)
+            for item in cells:
+                if row == target:
+                    yield item
+                    target = next(wanted, None)
+                row += 1
             if target is None:
                 return
+
+    @staticmethod
+    def read(item: tuple[Any, ...]) -> list[Protein | ProteinError]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        return [_protein(*item)]
 
     def class_names(self) -> dict[str, str]:
         """See :class:`~bioblobs.datasets.source.Source`."""
@@ -87,21 +93,24 @@ class SampleSource:
         except (pa.ArrowException, OSError) as error:
             raise BioBlobsError(f"{self.folder}/chains.parquet: damaged file ({error})") from error
 
-    def _protein(self, row: Any) -> Protein | ProteinError:
-        if any(row[name] is None for name in ("sequence", "chain", "residue_number", "origin", "backbone")):
-            return ProteinError("a cell of its row is empty")
-        length = len(row["sequence"])
-        codes = row["insertion_code"] if isinstance(row["insertion_code"], str) else " " * length
-        if not len(row["backbone"]) / 12 == len(row["residue_number"]) == len(codes) == length:
-            return ProteinError("sequence, numbering and coordinates differ in length")
-        return Protein(
-            id=row["id"],
-            residue_types=encode(row["sequence"]),
-            residue_numbers=np.asarray(row["residue_number"], np.int32),
-            insertion_codes=np.char.strip(np.frombuffer(codes.encode(), "S1")),
-            chain_ids=np.full(length, row["chain"].encode(), "S4"),
-            coordinates=decode_backbone(row["backbone"], row["origin"]),
-        )
+
+def _protein(
+    name: str, chain: str, sequence: str, numbers: Any, codes: Any, origin: Any, backbone: Any
+) -> Protein | ProteinError:
+    if any(value is None for value in (sequence, chain, numbers, origin, backbone)):
+        return ProteinError("a cell of its row is empty")
+    length = len(sequence)
+    codes = codes if isinstance(codes, str) else " " * length
+    if not len(backbone) / 12 == len(numbers) == len(codes) == length:
+        return ProteinError("sequence, numbering and coordinates differ in length")
+    return Protein(
+        id=name,
+        residue_types=encode(sequence),
+        residue_numbers=np.asarray(numbers, np.int32),
+        insertion_codes=np.char.strip(np.frombuffer(codes.encode(), "S1")),
+        chain_ids=np.full(length, chain.encode(), "S4"),
+        coordinates=decode_backbone(backbone, origin),
+    )
 
 
 def decode_backbone(steps: Any, origin: Any) -> np.ndarray:

@@ -6,14 +6,16 @@ already holds both is used as it is; otherwise ProteinShake downloads them.
 
 from __future__ import annotations
 
+import io
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from fastavro import block_reader
 from fastavro import reader as avro_reader
 from fastavro.schema import SchemaParseException, UnknownType
 
@@ -45,6 +47,28 @@ DATASET_CLASSES = {
     "proteinfamily": "ProteinFamilyDataset",
     "scop": "SCOPDataset",
 }
+
+
+class AtomBlock(NamedTuple):
+    """A block of an avro file as it lies there: decoding it is what takes long.
+
+    Attributes:
+        path: of the file.
+        header: of the file, which makes the block readable alone.
+        offset: where the block begins.
+        size: its bytes.
+        first: row of its first protein.
+        ids: that its proteins must have.
+        chosen: which of them are asked for.
+    """
+
+    path: Path
+    header: bytes
+    offset: int
+    size: int
+    first: int
+    ids: list[str]
+    chosen: list[int]
 
 
 class ProteinShakeSource:
@@ -80,20 +104,44 @@ class ProteinShakeSource:
             }
         )
 
-    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
-        """See :class:`~bioblobs.datasets.source.Source`."""
-        wanted, count = set(rows), 0
-        for row, record in enumerate(self._records("atom")):
-            name, count = record["protein"]["ID"], row + 1
-            if count > len(self.ids) or name != self.ids[row]:
-                raise self._strangers()
-            if row in wanted:
-                try:
-                    yield protein_from_atoms(name, record["atom"])
-                except ProteinError as error:
-                    yield error
+    def items(self, rows: Sequence[int]) -> Iterator[AtomBlock]:
+        """See :class:`~bioblobs.datasets.source.Source`; every block of the file is checked to be there."""
+        wanted, path, count = set(rows), self._file("atom"), 0
+        try:
+            with path.open("rb") as file:
+                blocks = block_reader(file)
+                expected = int(blocks.metadata["number_of_proteins"])
+                header = b""
+                for block in blocks:
+                    header = header or _bytes_at(path, 0, block.offset)
+                    first, count = count, count + block.num_records
+                    chosen = [row - first for row in range(first, count) if row in wanted]
+                    if chosen and count <= len(self.ids):
+                        ids = self.ids[first:count]
+                        yield AtomBlock(path, header, block.offset, block.size, first, ids, chosen)
+        except DAMAGE as error:
+            raise _damaged(path, count) from error
+        if count != expected:
+            raise BioBlobsError(f"{path}: holds {count} of {expected} proteins; fetch it again")
         if count != len(self.ids):
-            raise self._strangers()
+            raise _strangers(path)
+
+    @staticmethod
+    def read(item: AtomBlock) -> list[Protein | ProteinError]:
+        """See :class:`~bioblobs.datasets.source.Source`."""
+        made: list[Protein | ProteinError] = []
+        raw = io.BytesIO(item.header + _bytes_at(item.path, item.offset, item.size))
+        try:
+            records: Iterator[Any] = avro_reader(raw)
+            for place, record in enumerate(records):
+                name = record["protein"]["ID"]
+                if name != item.ids[place]:
+                    raise _strangers(item.path)
+                if place in item.chosen:
+                    made.append(_from_atoms(name, record["atom"]))
+        except DAMAGE as error:
+            raise _damaged(item.path, item.first) from error
+        return made
 
     def class_names(self) -> dict[str, str]:
         """See :class:`~bioblobs.datasets.source.Source`."""
@@ -102,12 +150,6 @@ class ProteinShakeSource:
     def left_out(self) -> dict[str, int]:
         """See :class:`~bioblobs.datasets.source.Source`."""
         return {}
-
-    def _strangers(self) -> BioBlobsError:
-        """Labels come from one file and coordinates from the other: they must list the same proteins."""
-        return BioBlobsError(
-            f"{self._file('atom')}: not the proteins of {self._file('residue')}; fetch both again"
-        )
 
     def _labels(self, record: dict[str, Any]) -> tuple[str, ...]:
         name = self.data.dataset_name
@@ -172,9 +214,32 @@ class ProteinShakeSource:
                     count += 1
                     yield record  # type: ignore[misc]
         except DAMAGE as error:
-            raise BioBlobsError(f"{path}: damaged after {count} proteins; fetch it again") from error
+            raise _damaged(path, count) from error
         if count != expected:
             raise BioBlobsError(f"{path}: holds {count} of {expected} proteins; fetch it again")
+
+
+def _bytes_at(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _damaged(path: Path, count: int) -> BioBlobsError:
+    return BioBlobsError(f"{path}: damaged after {count} proteins; fetch it again")
+
+
+def _strangers(path: Path) -> BioBlobsError:
+    """Labels come from one file and coordinates from the other: they must list the same proteins."""
+    other = path.with_name(path.name.replace(".atom.", ".residue."))
+    return BioBlobsError(f"{path}: not the proteins of {other}; fetch both again")
+
+
+def _from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein | ProteinError:
+    try:
+        return protein_from_atoms(name, atoms)
+    except ProteinError as error:
+        return error
 
 
 def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from bioblobs.proteins.record import Protein, ProteinError
 
 class Source(Protocol):
     """Proteins with labels and a split.
+
+    Reading is in two steps, so that the heavy one can be done by several processes: ``items`` runs in the
+    main process and hands out what is raw, and ``read`` makes proteins of it wherever it is called.
 
     Attributes:
         split_name: what assigned the splits.
@@ -28,8 +31,15 @@ class Source(Protocol):
         Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins.
         """
 
-    def proteins(self, rows: Sequence[int]) -> Iterator[Protein | ProteinError]:
-        """The proteins of ascending rows of the table; an error in place of one that cannot be read."""
+    def items(self, rows: Sequence[int]) -> Iterator[Any]:
+        """Raw, small, picklable pieces that hold the proteins of ascending rows of the table, in order."""
+
+    @staticmethod
+    def read(item: Any) -> list[Protein | ProteinError]:
+        """The proteins of one item; an error in place of one that cannot be read.
+
+        A static method or a function, so that worker processes get it by name.
+        """
 
     def class_names(self) -> dict[str, str]:
         """Readable name of class identifiers, where known."""

@@ -15,7 +15,8 @@ labels.npy             (P,) int64          class index, -1: a class that trainin
                        (P, C) bool         or one column a class (multi-label)
 split.npy              (P,) uint8          0 train, 1 val, 2 test
 proteins.csv                               id, length, split, label(s) of each protein
-meta.json                                  format, parameters, classes, task, content hash
+meta.json                                  format, parameters, classes, task; of every file its size
+                                           and hash; and content_sha256, the hash of all of that
 =====================  ==================  ==========================================================
 """
 
@@ -23,115 +24,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bioblobs.datasets.array_file import array_digest
+from bioblobs.datasets.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS
 from bioblobs.errors import BioBlobsError
-from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
-from bioblobs.proteins.record import Protein
 
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "val", "test")
-PER_RESIDUE = (
-    "coordinates",
-    "residue_types",
-    "residue_numbers",
-    "insertion_codes",
-    "chain_ids",
-    "neighbours",
-    "mutual",
-)
+PER_RESIDUE = (*RESIDUE_ARRAYS, *EDGE_ARRAYS)
 ARRAYS = (*PER_RESIDUE, "offsets", "labels", "split")
-
-
-_RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
-    "coordinates": (np.dtype("<f4"), (4, 3)),
-    "residue_types": (np.dtype("u1"), ()),
-    "residue_numbers": (np.dtype("<i4"), ()),
-    "insertion_codes": (np.dtype("S1"), ()),
-    "chain_ids": (np.dtype("S4"), ()),
-}
-"""Arrays that are a protein's own, under the names of its record: dtype, shape a residue."""
-
-
-class StoreWriter:
-    """Write a store protein by protein, beside its place, and move it there when all is well.
-
-    Use as a context manager: an exception inside leaves nothing at ``path`` but what was there before.
-    """
-
-    def __init__(self, path: Path, edge_types: str) -> None:
-        self.path, self.edge_types = Path(path), edge_types
-        self.scratch = self.path.with_name(f".{self.path.name}.partial")
-        self.lengths: list[int] = []
-        self.files: dict[str, IO[bytes]] = {}
-        self.lists: list[NDArray[np.int32]] = []
-
-    def __enter__(self) -> StoreWriter:
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(parents=True)
-        for name in _RESIDUE_ARRAYS:
-            self.files[name] = (self.scratch / f"{name}.raw").open("wb")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for file in self.files.values():
-            file.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def add(self, protein: Protein) -> None:
-        """Append one protein; all of its residues have a complete backbone."""
-        for name, (dtype, _) in _RESIDUE_ARRAYS.items():
-            self.files[name].write(np.ascontiguousarray(getattr(protein, name), dtype).tobytes())
-        self.lists.append(neighbour_lists(protein.coordinates[:, 1], self.edge_types))
-        self.lengths.append(len(protein))
-
-    def finish(
-        self,
-        labels: NDArray[Any],
-        split: NDArray[np.uint8],
-        table: pd.DataFrame,
-        meta: Mapping[str, Any],
-    ) -> None:
-        """Write what belongs to whole proteins and put the store in its place."""
-        total = sum(self.lengths)
-        for name, (dtype, shape) in _RESIDUE_ARRAYS.items():
-            self.files[name].close()
-            raw = np.fromfile(self.scratch / f"{name}.raw", dtype).reshape(total, *shape)
-            np.save(self.scratch / f"{name}.npy", raw)
-            (self.scratch / f"{name}.raw").unlink()
-        width = max((lists.shape[1] for lists in self.lists), default=1) or 1  # a column even without edges
-        shape = (total, width)
-        neighbours = np.lib.format.open_memmap(self.scratch / "neighbours.npy", "w+", np.dtype("<i4"), shape)
-        mutual = np.lib.format.open_memmap(self.scratch / "mutual.npy", "w+", np.dtype("?"), shape)
-        start = 0
-        for lists in self.lists:
-            rows = slice(start, start + len(lists))
-            neighbours[rows] = PADDING
-            neighbours[rows, : lists.shape[1]] = lists
-            mutual[rows, : lists.shape[1]] = mutual_edges(lists)
-            start += len(lists)
-        del neighbours, mutual
-        np.save(self.scratch / "offsets.npy", np.cumsum([0, *self.lengths], dtype="<i8"))
-        np.save(self.scratch / "labels.npy", labels)
-        np.save(self.scratch / "split.npy", split.astype("u1"))
-        table.to_csv(self.scratch / "proteins.csv", index=False)
-        digest = _content_hash(self.scratch)
-        record = {"format": FORMAT, **meta, "residues": total, "content_sha256": digest}
-        (self.scratch / "meta.json").write_text(json.dumps(record, indent=1) + "\n")
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        os.replace(self.scratch, self.path)
+TABLE, META = "proteins.csv", "meta.json"
 
 
 class Store:
@@ -149,28 +58,54 @@ class Store:
     split: NDArray[np.uint8]
 
     def __init__(self, path: Path | str) -> None:
-        """Open a store.
+        """Open a store: reads meta.json and the arrays that have a row a protein, and maps the others.
 
         Raises:
             BioBlobsError: there is none, it is of another format, or a file is missing or damaged.
         """
         self.path = Path(path)
-        meta = self.path / "meta.json"
-        if not meta.is_file():
+        if not (self.path / META).is_file():
             raise BioBlobsError(f"{self.path}: no prepared data there; run the prepare stage first")
         try:
-            self.meta: dict[str, Any] = json.loads(meta.read_text())
+            self.meta: dict[str, Any] = json.loads((self.path / META).read_text())
             found = self.meta.get("format")
             if found != FORMAT:
                 raise BioBlobsError(f"{self.path}: store format {found}, expected {FORMAT}; prepare again")
+            if self.meta["content_sha256"] != seal(self.meta):
+                raise ValueError(f"{META} was changed")
             for name in ARRAYS:
-                setattr(self, name, np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-        except (ValueError, OSError, EOFError, AttributeError) as error:
+                setattr(self, name, self._mapped(name))
+            if (self.path / TABLE).stat().st_size != self.meta["table"]["bytes"]:
+                raise ValueError(f"{TABLE} is not as long as it was")
+            self._check_rows()
+        except (ValueError, OSError, EOFError, AttributeError, LookupError, TypeError) as error:
             raise BioBlobsError(f"{self.path}: damaged store ({error}); prepare it again") from error
-        sizes = {len(getattr(self, name)) for name in PER_RESIDUE}
-        proteins = {len(self.labels), len(self.split)}
-        if sizes != {int(self.offsets[-1])} or proteins != {len(self.offsets) - 1}:
-            raise BioBlobsError(f"{self.path}: damaged store (lengths disagree); prepare it again")
+
+    def _mapped(self, name: str) -> NDArray[Any]:
+        """An array, once its header and its file's size are what meta.json says."""
+        file, entry = self.path / f"{name}.npy", self.meta["arrays"][name]
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        if array.dtype.str != entry["dtype"] or list(array.shape) != entry["shape"]:
+            held = f"{array.dtype.str} {list(array.shape)}"
+            raise ValueError(f"{file.name} holds {held}, not {entry['dtype']} {entry['shape']}")
+        if file.stat().st_size != array.offset + array.nbytes:
+            raise ValueError(f"{file.name} is longer than its header says")
+        return array.view(np.ndarray)  # a memmap's own class costs time at every index
+
+    def _check_rows(self) -> None:
+        """Arrays fit together: every protein has residues, and every residue is one protein's."""
+        sizes = {name: len(getattr(self, name)) for name in PER_RESIDUE}
+        total = int(self.offsets[-1])
+        if wrong := [name for name, size in sizes.items() if size != total]:
+            raise ValueError(f"{wrong[0]}.npy has {sizes[wrong[0]]} rows for {total} residues")
+        if self.offsets[0] != 0 or (np.diff(self.offsets) <= 0).any():
+            raise ValueError("offsets.npy does not rise")
+        if not len(self) == len(self.labels) == len(self.split):
+            raise ValueError("labels.npy and split.npy are not of as many proteins as offsets.npy")
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        """Other processes open the store anew; pickled maps would carry its whole content."""
+        return Store, (self.path,)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -221,18 +156,23 @@ class Store:
                 )
 
     def verify(self) -> None:
-        """Compare the content hash (reads everything).
+        """Compare every file with its hash (reads everything).
 
         Raises:
-            BioBlobsError: the content is not what was written.
+            BioBlobsError: naming the file whose content is not what was written.
         """
-        if _content_hash(self.path) != self.meta["content_sha256"]:
-            raise BioBlobsError(f"{self.path}: content differs from its hash; prepare it again")
+        found = {f"{name}.npy": array_digest(self.path / f"{name}.npy") for name in ARRAYS}
+        found[TABLE] = hashlib.sha256((self.path / TABLE).read_bytes()).hexdigest()
+        wanted = {f"{name}.npy": self.meta["arrays"][name]["sha256"] for name in ARRAYS}
+        wanted[TABLE] = self.meta["table"]["sha256"]
+        for name, digest in found.items():
+            if digest != wanted[name]:
+                raise BioBlobsError(
+                    f"{self.path}: {name} is not what was written (its hash differs); prepare it again"
+                )
 
 
-def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in ARRAYS:
-        with (folder / f"{name}.npy").open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def seal(meta: Mapping[str, Any]) -> str:
+    """The content hash: of everything else that meta.json says, each file's hash included."""
+    rest = {key: value for key, value in meta.items() if key != "content_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

@@ -65,7 +65,7 @@ class _Slot(NamedTuple):
     p: Tensor  # (B, M)
     soft: Tensor  # (B, M) soft weight, with its gradient
     blob: Tensor  # (B, D)
-    count: Tensor  # (B,)
+    size: Tensor  # (B,)
     expected: Tensor  # (B,)
 
 
@@ -181,7 +181,9 @@ class Partitioner(Select):
             soft = seed.soft + p  # (N,)
             hard = (x.detach()[rows] * real[..., None]).sum(1) / count.clamp_min(1)[:, None]
             blob = straight_through_mean(hard, x, soft, batch)  # (B, D)
-            made.append(_Slot(rows, real, p.detach()[rows], soft[rows], blob, count, layout.total(p) + active))
+            made.append(
+                _Slot(rows, real, p.detach()[rows], soft[rows], blob, count, layout.total(p) + active)
+            )
             context = context + self.context_step * torch.tanh(self.update(blob)) * active[:, None]
             free = free & ~one_hot(rows, real, len(x))
             covered = covered + count

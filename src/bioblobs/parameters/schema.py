@@ -43,6 +43,7 @@ class DataConfig(Group):
         subset: keep about this many chains, stratified by split and class; null: all.
         max_length: leave out longer chains (residues); null: none.
         edge_types: knn_K, edges from the K nearest C-alphas; eps_R, from all within R angstrom.
+        workers: processes that prepare data; 0: one a core. The store is the same for any number.
     """
 
     path: ClassVar[str] = "data"
@@ -58,6 +59,7 @@ class DataConfig(Group):
     subset: PositiveInt | None = None
     max_length: PositiveInt | None = None
     edge_types: EdgeTypes = "knn_30"
+    workers: NonNegativeInt = 0
 
 
 @dataclass

@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.datasets.prepare import prepare_store
+from bioblobs.datasets.prepare import REPORT, prepare_store
 from bioblobs.datasets.store import SPLITS
 from bioblobs.errors import one_line_errors
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table, write_text
-
-REPORT = "report"
-"""Folder of the data report in a store."""
+from bioblobs.results import write_text
 
 
 def run(config: Config, paths: Paths) -> None:
-    """Write the store and the data report."""
+    """Write the store with its data report, and publish the report."""
     report = prepare_store(config.data, config.train.seed, Path(paths.prepared), SPLITS)
-    folder = Path(paths.prepared) / REPORT
-    write_json(folder / "data.json", report.summary)
-    write_table(folder / "data_classes.csv", report.classes)
-    write_table(folder / "data_lengths.csv", report.length_histogram())
-    write_table(folder / "data_dropped.csv", report.dropped)
-    write_table(folder / "skipped.csv", report.skipped)
     publish_report(paths)
     for _, row in report.skipped.iterrows():
         print(f"skipped {row['id']}: {row['reason']}")

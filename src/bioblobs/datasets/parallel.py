@@ -1,0 +1,97 @@
+"""A function over a stream of items, in order, on several cores, with few items in memory at a time."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+from joblib import cpu_count
+
+from bioblobs.errors import BioBlobsError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AHEAD = 3
+"""Chunks in flight a worker: one being worked on, and some waiting at either side."""
+POOL_PAYS_FROM = 3.0
+"""Seconds of work; starting workers takes about one, so that less is done sooner without."""
+
+
+def ordered_map(
+    function: Callable[[list[Item]], Result], items: Iterable[Item], count: int, chunk: int, workers: int
+) -> Generator[Result, None, None]:
+    """``function`` of each ``chunk`` of items, in their order, the same for any number of workers.
+
+    Closing the generator ends the workers.
+
+    Args:
+        function: picklable; what it raises is raised here.
+        count: about how many items there are.
+        workers: most processes; 0: the cores that this process may use (containers' quotas included).
+
+    Raises:
+        BioBlobsError: a worker process died.
+    """
+    chunks, workers = _chunks(items, chunk), workers or cpu_count()
+    if workers > 1:
+        seconds = 0.0
+        for part in itertools.islice(chunks, 2):  # the first pays for what is done only once
+            start = time.perf_counter()
+            result = function(part)
+            seconds = time.perf_counter() - start
+            yield result
+        if seconds * (count / chunk - 2) < POOL_PAYS_FROM:
+            workers = 1
+    yield from _in_pool(function, chunks, workers) if workers > 1 else map(function, chunks)
+
+
+def _in_pool(
+    function: Callable[[list[Item]], Result], chunks: Iterator[list[Item]], workers: int
+) -> Iterator[Result]:
+    # Not forked from here: the libraries of this process may have threads, whose locks a fork would copy.
+    context = multiprocessing.get_context("forkserver")
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
+    pending: deque[Future[Result]] = deque()
+    try:
+        for part in itertools.islice(chunks, AHEAD * workers):
+            pending.append(pool.submit(function, part))
+        while pending:
+            result = pending.popleft().result()
+            for part in itertools.islice(chunks, 1):
+                pending.append(pool.submit(function, part))
+            yield result
+    except BrokenProcessPool as error:
+        raise BioBlobsError(
+            "data.workers: a worker process died (killed for memory?); try fewer, or data.workers=1"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    stream = iter(items)
+    while part := list(itertools.islice(stream, size)):
+        yield part
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the main process, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
