@@ -16,15 +16,17 @@ SOURCE = ROOT / "src" / "bioblobs"
 ALLOWED = {
     "proteins": set(),
     "graphs": {"proteins"},
-    "datasets": {"proteins", "graphs"},
+    "splits": {"proteins"},
+    "datasets": {"proteins", "graphs", "splits"},
     "models": {"graphs"},
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
-    "stages": {"proteins", "graphs", "datasets", "models", "evaluation", "training", "interpretation"},
+    "stages": {"proteins", "graphs", "splits", "datasets", "models", "evaluation", "training", "interpretation"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},
+    "splits": {"torch", "lightning"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }
