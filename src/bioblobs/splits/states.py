@@ -37,9 +37,9 @@ def states(ca: NDArray[np.floating]) -> str:
 
 
 def candidates(
-    queries: Sequence[str], targets: Sequence[str] | None, most: int, threads: int
+    queries: Sequence[str], targets: Sequence[str] | None, most: int, alike: float, threads: int
 ) -> list[tuple[int, int, float]]:
-    """(query, target, score) of the ``most`` targets of each query whose states align best.
+    """(query, target, score) of the ``most`` best targets of each query, and of all that score ``alike``.
 
     The score is that of the best local alignment (Foldseek's 3Di matrix) over the length of the shorter
     chain. ``targets`` None: the queries themselves; each pair then comes once, query < target, best first.
@@ -55,7 +55,8 @@ def candidates(
         scores /= np.minimum(lengths, len(query))
         if targets is None:
             scores[place] = -np.inf
-        chosen = np.argsort(-scores, kind="stable")[:most]
+        count = max(most, int((scores >= alike).sum()))
+        chosen = np.argsort(-scores, kind="stable")[:count]
         return [(place, int(target), float(scores[target])) for target in chosen if scores[target] > 0]
 
     with ThreadPoolExecutor(threads) as pool:

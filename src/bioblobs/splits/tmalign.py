@@ -20,7 +20,9 @@ from bioblobs.splits.hits import Hits
 from bioblobs.splits.states import candidates, states
 
 PER_CHAIN = 10
-"""Candidates of each chain that TM-align looks at."""
+"""Candidates of each chain that TM-align looks at, at least."""
+ALIKE = 1.5
+"""3Di score a residue from which every pair is a candidate: two pairs in five are then at TM-score 0.5."""
 SHORTEST = 5
 """TM-align needs a few residues; shorter chains are like no other."""
 _CHUNK = 8
@@ -44,7 +46,7 @@ def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: i
     Candidates by 3Di states, most alike first; a pair that earlier pairs have joined already is not aligned.
     """
     chains = [xyz[np.isfinite(xyz).all(1)] for xyz in ca]
-    pairs = candidates([states(xyz) or "X" for xyz in chains], None, PER_CHAIN, threads)
+    pairs = candidates([states(xyz) or "X" for xyz in chains], None, PER_CHAIN, ALIKE, threads)
     joined = DisjointSet(range(len(chains)))
     rows: list[tuple[int, int, float, float]] = []
     batch = _CHUNK * 4 * threads
@@ -66,7 +68,7 @@ def nearest_pairs(
 ) -> Hits:
     """TM-scores of each query with the ``most`` targets whose 3Di states are most alike."""
     names = [[states(xyz) for xyz in chains] for chains in (queries, targets)]
-    pairs = candidates(names[0], names[1], most, threads)
+    pairs = candidates(names[0], names[1], most, np.inf, threads)
     with _workers(threads) as pool:
         work = pool.map(tm_score, ((queries[a], targets[b]) for a, b, _ in pairs), chunksize=_CHUNK)
         scores = list(tqdm(work, "TM-align", len(pairs), unit="pair", mininterval=1))
