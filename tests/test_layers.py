@@ -22,7 +22,16 @@ ALLOWED = {
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
-    "stages": {"proteins", "graphs", "splits", "datasets", "models", "evaluation", "training", "interpretation"},
+    "stages": {
+        "proteins",
+        "graphs",
+        "splits",
+        "datasets",
+        "models",
+        "evaluation",
+        "training",
+        "interpretation",
+    },
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

@@ -16,8 +16,8 @@ from bioblobs.parameters.schema import DataConfig
 from bioblobs.splits import assign
 from bioblobs.splits.assign import SPLITS, assign_splits, distribute, plan_splits
 from bioblobs.splits.clusters import identical, single_linkage
+from families import LETTERS, families
 
-LETTERS = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
 BLOSUM62 = align.SubstitutionMatrix.std_protein_matrix()
 NO_CA: list[np.ndarray] = []
 
@@ -26,29 +26,12 @@ def config(split: str, **changes: object) -> DataConfig:
     return DataConfig(**{"split": split, **changes})
 
 
-def mutated(parent: str, identity: float, rng: np.random.Generator) -> str:
-    """The parent with exactly ``1 - identity`` of its residues, rounded up, replaced by others."""
-    letters = np.array(list(parent))
-    places = rng.choice(len(letters), int(np.ceil(len(letters) * (1 - identity) - 1e-9)), replace=False)
-    for place in places:
-        letters[place] = rng.choice(LETTERS[LETTERS != letters[place]])
-    return "".join(letters)
-
-
-def families(count: int, members: int, identity: float, seed: int, length: int = 90) -> list[str]:
-    """Random parents, each followed by its mutants."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(count):
-        parent = "".join(rng.choice(LETTERS, length))
-        found += [parent, *(mutated(parent, identity, rng) for _ in range(members - 1))]
-    return found
-
-
 def global_identity(first: str, second: str) -> float:
     """Matches over the shorter sequence by biotite's Needleman-Wunsch: not what made the split."""
     pair = [seq.ProteinSequence(text) for text in (first, second)]
-    best = align.align_optimal(*pair, BLOSUM62, gap_penalty=(-11, -1), terminal_penalty=False, max_number=1)[0]
+    best = align.align_optimal(*pair, BLOSUM62, gap_penalty=(-11, -1), terminal_penalty=False, max_number=1)[
+        0
+    ]
     both = (best.trace != -1).all(1)
     codes = [part.code[best.trace[both, column]] for column, part in enumerate(pair)]
     return float((codes[0] == codes[1]).sum() / min(len(first), len(second)))
@@ -56,9 +39,7 @@ def global_identity(first: str, second: str) -> float:
 
 def across(splits: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of chains of different splits."""
-    return [
-        (a, b) for a in range(len(splits)) for b in range(a + 1, len(splits)) if splits[a] != splits[b]
-    ]
+    return [(a, b) for a in range(len(splits)) for b in range(a + 1, len(splits)) if splits[a] != splits[b]]
 
 
 @pytest.mark.parametrize("tool", ["opal", "mmseqs"])
@@ -71,7 +52,9 @@ def test_no_pair_across_splits_reaches_the_threshold(tool: str, seed: int, ident
     chains = families(8, 3, identity, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assign, "sequence_tool", lambda: tool)
-        plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.5), 0)
+        plan = plan_splits(
+            chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.5), 0
+        )
     assert plan.tool == tool
     assert len(set(plan.clusters)) == 8
     for family in range(8):
@@ -86,7 +69,7 @@ def test_a_chain_of_relatives_is_one_cluster() -> None:
     for step in range(4):  # each replaces 20 other places, so that ends share 20 %
         letters = np.array(list(links[-1]))
         for place in range(20 * step, 20 * step + 20):
-            letters[place] = rng.choice(LETTERS[LETTERS != letters[place]])
+            letters[place] = rng.choice(LETTERS[letters[place] != LETTERS])
         links.append("".join(letters))
     assert global_identity(links[0], links[-1]) < 0.5
     chains = links + families(6, 1, 1.0, 1)
@@ -99,7 +82,9 @@ def test_a_domain_belongs_with_the_chain_that_contains_it() -> None:
     """Identity is over the shorter chain."""
     domain, rest, *others = families(10, 1, 1.0, 3, 80)
     chains = [domain, rest + domain, *others]
-    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.9), 0)
+    plan = plan_splits(
+        chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.9), 0
+    )
     assert plan.clusters[0] == plan.clusters[1]
 
 
@@ -175,7 +160,9 @@ def test_two_chains_cannot_make_three_splits() -> None:
     assert sorted(assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, halves, 0)) == ["test", "train"]
 
 
-def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     family = families(1, 12, 0.9, 0)
     with pytest.raises(BioBlobsError, match="1 clusters of alike chains among 12"):
         assign_splits(family, NO_CA, [("a",)] * 12, config("sequence"), 0)
@@ -188,7 +175,9 @@ def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(capsys: pytes
 
 @pytest.mark.parametrize(("split", "threshold"), [("sequence", 0.2), ("sequence", 0.35), ("structure", 0.3)])
 def test_a_threshold_that_proteinshake_does_not_have_is_refused(split: str, threshold: float) -> None:
-    with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold: expected one of 0\.\d, .*0\.9"):
+    with pytest.raises(
+        BioBlobsError, match=r"data\.split_similarity_threshold: expected one of 0\.\d, .*0\.9"
+    ):
         assign_splits(["AAA"], NO_CA, [("a",)], config(split, split_similarity_threshold=threshold), 0)
 
 

@@ -94,7 +94,11 @@ def plan_splits(
     largest = np.bincount(clusters).max() if len(clusters) else 0
     summary = f"split ({by}): {clusters.max() + 1} clusters of {len(clusters)} chains, the largest {largest}"
     return SplitPlan(
-        [SPLITS[index] for index in split], clusters, tool, summary, _missed(split, data.split_fractions, largest)
+        [SPLITS[index] for index in split],
+        clusters,
+        tool,
+        summary,
+        _missed(split, data.split_fractions, largest),
     )
 
 
@@ -131,13 +135,17 @@ def distribute(
     return np.array(wanted_splits)[chosen][clusters]
 
 
-def _contents(clusters: NDArray[np.int64], labels: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _contents(
+    clusters: NDArray[np.int64], labels: Sequence[tuple[str, ...]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """(clusters, classes + 1) chains of each class, and of any in the last column; sizes of the clusters."""
     names = sorted({label for chain in labels for label in chain})
     index = {name: column for column, name in enumerate(names)}
     sizes = np.bincount(clusters)
     counts = np.zeros((len(sizes), len(names) + 1))
-    pairs = [(cluster, index[label]) for cluster, chain in zip(clusters, labels, strict=True) for label in chain]
+    pairs = [
+        (cluster, index[label]) for cluster, chain in zip(clusters, labels, strict=True) for label in chain
+    ]
     if pairs:
         np.add.at(counts, tuple(np.array(pairs).T), 1)
     counts[:, -1] = sizes
@@ -174,6 +182,6 @@ def _missed(split: NDArray[np.int64], fractions: Sequence[float], largest: int) 
     asked = ", ".join(f"{value:.0%}" for value in fractions)
     found = ", ".join(f"{value:.0%}" for value in got)
     return (
-        f"warning: the splits have {found} of the chains, data.split_fractions asks for {asked}: clusters stay "
-        f"whole, and the largest has {largest} of {len(split)} chains"
+        f"warning: the splits have {found} of the chains, data.split_fractions asks for {asked}: "
+        f"clusters stay whole, and the largest has {largest} of {len(split)} chains"
     )

@@ -10,7 +10,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 
-def single_linkage(count: int, links: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
+def single_linkage(
+    count: int, links: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> NDArray[np.int64]:
     """(count,) cluster of each chain: connected components of the graph of all links.
 
     Two chains of different clusters are never linked. Greedy clustering around representatives (CD-HIT,

@@ -7,21 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from biotite.sequence import ProteinSequence
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.alphabet import decode, encode
 from bioblobs.splits.external import as_hits, call, read_table
 from bioblobs.splits.hits import Hits
 
 PROGRAM = "foldseek"
 COLUMNS = ("query", "target", "qtmscore", "ttmscore", "qcov")
-_CODES = dict(
-    zip(
-        "ARNDCQEGHILKMFPSTWYVX",
-        "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL UNK".split(),
-        strict=True,
-    )
-)
 
 
 def search(sequences: Sequence[str], ca: Sequence[NDArray[np.float32]], threads: int) -> Hits:
@@ -61,20 +56,25 @@ def parse(path: Path) -> Hits:
         BioBlobsError: it is not such a table.
     """
     table = read_table(path, COLUMNS)
-    places = {name: table[name].astype(str).str.extract(r"^(\d+)(?:\.pdb)?(?:_\w+)?$")[0] for name in COLUMNS[:2]}
+    places = {
+        name: table[name].astype(str).str.extract(r"^(\d+)(?:\.pdb)?(?:_\w+)?$")[0] for name in COLUMNS[:2]
+    }
     if any(column.isna().any() for column in places.values()):
         raise BioBlobsError(f"{path.name}: a chain has an unknown name")
-    table = table.assign(**places, similarity=table[["qtmscore", "ttmscore"]].max(axis=1), coverage=table["qcov"])
+    table = table.assign(
+        **places, similarity=table[["qtmscore", "ttmscore"]].max(axis=1), coverage=table["qcov"]
+    )
     return as_hits(table, within=True)
 
 
 def ca_pdb(sequence: str, ca: NDArray[np.float32]) -> str:
     """A PDB file of C-alpha atoms, numbered from 1 (and again after 9,999: the format has four digits)."""
-    centred = ca - np.nanmean(ca, axis=0)
+    centred = ca - np.nanmean(ca, axis=0)  # large coordinates would not fit the format's columns
+    names = [ProteinSequence.convert_letter_1to3(letter) for letter in decode(encode(sequence))]
     rows = (
-        f"ATOM  {place % 99999 + 1:5d}  CA  {_CODES.get(letter, 'UNK')} A{place % 9999 + 1:4d}    "
+        f"ATOM  {place % 99999 + 1:5d}  CA  {name} A{place % 9999 + 1:4d}    "
         f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           C  \n"
-        for place, (letter, (x, y, z)) in enumerate(zip(sequence, centred, strict=True))
+        for place, (name, (x, y, z)) in enumerate(zip(names, centred, strict=True))
         if np.isfinite(x + y + z)
     )
     return "".join([*rows, "TER\nEND\n"])

@@ -14,9 +14,7 @@ SENSITIVITY = "7.5"
 """The most sensitive k-mer prefilter that MMseqs2 names."""
 
 
-def search(
-    queries: Sequence[str], targets: Sequence[str] | None, max_evalue: float, threads: int
-) -> Hits:
+def search(queries: Sequence[str], targets: Sequence[str] | None, max_evalue: float, threads: int) -> Hits:
     """See :func:`bioblobs.splits.opal.search`; pairs that the k-mer prefilter misses are not found.
 
     Identity is counted as the bundled route counts it (``--seq-id-mode 1``, matches over the shorter
@@ -32,7 +30,9 @@ def search(
         if targets is not None:
             write_fasta(of_targets, targets)
         listed = len(queries if targets is None else targets)
-        files = [str(path) for path in (folder / "queries.fasta", of_targets, folder / "hits", folder / "work")]
+        files = [
+            str(path) for path in (folder / "queries.fasta", of_targets, folder / "hits", folder / "work")
+        ]
         options = {
             "-s": SENSITIVITY,
             "-e": f"{max_evalue:g}",

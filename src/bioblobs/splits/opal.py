@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyopal
-from scoring_matrices import ScoringMatrix
 from tqdm import tqdm
 
 from bioblobs.splits.hits import Hits
@@ -20,22 +19,22 @@ LAMBDA, K = 0.267, 0.041
 """Karlin-Altschul parameters of BLOSUM62 with gap costs 11 and 1 (NCBI BLAST's table)."""
 
 
-def search(
-    queries: Sequence[str], targets: Sequence[str] | None, max_evalue: float, threads: int
-) -> Hits:
+def search(queries: Sequence[str], targets: Sequence[str] | None, max_evalue: float, threads: int) -> Hits:
     """Every significant local alignment of queries with targets; None: of the queries with one another.
 
     Scores of all pairs first; only pairs that are significant are aligned in full. Among the queries
     themselves each pair comes once, query < target.
     """
-    aligner = pyopal.Aligner(ScoringMatrix.from_name("BLOSUM62"), gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
-    database = pyopal.Database(queries if targets is None else targets, aligner.alphabet)
-    lengths = database.lengths
+    aligner = pyopal.Aligner("BLOSUM62", gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
+    within = targets is None
+    compared = queries if targets is None else targets
+    database = pyopal.Database(compared, aligner.alphabet)
+    lengths = [len(sequence) for sequence in compared]
     residues = sum(lengths)
 
     def hits_of(place: int) -> list[tuple[int, int, float, float]]:
         query = queries[place]
-        start = place + 1 if targets is None else 0
+        start = place + 1 if within else 0
         if start >= len(lengths):
             return []
         least = significant_score(len(query), residues, max_evalue)

@@ -10,7 +10,6 @@ import pyopal
 from biotite.structure.alphabet import I3DSequence
 from biotite.structure.alphabet.encoder import Encoder
 from numpy.typing import NDArray
-from scoring_matrices import ScoringMatrix
 from tqdm import tqdm
 
 GAP_OPEN, GAP_EXTEND = 10, 1
@@ -44,9 +43,10 @@ def candidates(
     The score is that of the best local alignment (Foldseek's 3Di matrix) over the length of the shorter
     chain. ``targets`` None: the queries themselves; each pair then comes once, query < target, best first.
     """
-    aligner = pyopal.Aligner(ScoringMatrix.from_name("3DI"), gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
-    database = pyopal.Database(queries if targets is None else targets, aligner.alphabet)
-    lengths = np.array(database.lengths)
+    aligner = pyopal.Aligner("3DI", gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
+    compared = queries if targets is None else targets
+    database = pyopal.Database(compared, aligner.alphabet)
+    lengths = np.array([len(sequence) for sequence in compared])
 
     def best_of(place: int) -> list[tuple[int, int, float]]:
         query = queries[place]
@@ -64,5 +64,7 @@ def candidates(
         bar = tqdm(work, "compare 3Di states", len(queries), unit="protein", mininterval=1)
         found = [pair for pairs in bar for pair in pairs]
     if targets is None:
-        found = list({(min(a, b), max(a, b)): (min(a, b), max(a, b), score) for a, b, score in found}.values())
+        found = list(
+            {(min(a, b), max(a, b)): (min(a, b), max(a, b), score) for a, b, score in found}.values()
+        )
     return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))

@@ -69,15 +69,11 @@ def _sequences(store: Store, rows: NDArray[np.int64]) -> list[str]:
     return [decode(store.residue_types[bounds[row] : bounds[row + 1]]) for row in rows]
 
 
-def _by_structure(
-    store: Store, held: NDArray[np.int64], train: NDArray[np.int64], hits: int
-) -> Nearest:
+def _by_structure(store: Store, held: NDArray[np.int64], train: NDArray[np.int64], hits: int) -> Nearest:
     from bioblobs.splits.tmalign import nearest_pairs
 
     bounds = store.offsets
-    chains = [
-        [store.coordinates[bounds[row] : bounds[row + 1], 1] for row in rows] for rows in (held, train)
-    ]
+    chains = [[store.coordinates[bounds[row] : bounds[row + 1], 1] for row in rows] for rows in (held, train)]
     found = nearest_pairs(chains[0], chains[1], hits, os.cpu_count() or 1)
     return Nearest(*found.best(len(held)))
 
@@ -111,10 +107,10 @@ def _say(report: dict[str, Any], table: pd.DataFrame) -> None:
             if not part["proteins"]:
                 continue
             first = table[table["split"] == name].nlargest(1, measure).iloc[0]
+            pair = f"{first['id']} and {first[f'nearest_by_{measure}'] or 'none'}"
             print(
-                f"{name}: highest {measure} to a training chain {part['max']:.2f}"
-                f" ({first['id']} and {first[f'nearest_by_{measure}'] or 'none'}), median {part['median']:.2f},"
-                f" {part['share_from_0.7']:.0%} of {part['proteins']} chains from 0.7"
+                f"{name}: highest {measure} to a training chain {part['max']:.2f} ({pair}), median"
+                f" {part['median']:.2f}, {part['share_from_0.7']:.0%} of {part['proteins']} chains from 0.7"
             )
 
 
