@@ -177,7 +177,7 @@ assert all("  CA  " in line for line in open(pathlib.Path(words[1]) / names[0]) 
 with open(words[3], "w") as out:
     for name in names:
         out.write(f"{name}\\t{name}\\t1.000\\t1.000\\t1.000\\n")
-    out.write("0.pdb\\t3.pdb\\t0.412\\t0.812\\t0.950\\n3.pdb\\t0.pdb\\t0.812\\t0.412\\t0.500\\n")
+    out.write("0.pdb\\t3.pdb\\t4.120E-01\\t8.120E-01\\t0.950\\n3.pdb\\t0.pdb\\t0.812\\t0.412\\t0.500\\n")
     out.write("1.pdb\\t2.pdb\\t0.601\\t0.655\\t0.900\\n")
 """
 

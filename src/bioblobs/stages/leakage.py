@@ -22,6 +22,8 @@ from bioblobs.splits.leakage import Nearest, histogram
 from bioblobs.splits.sequence import IDENTITY, SequenceTool, identity_hits, sequence_tool
 from bioblobs.splits.structure import TM_SCORE
 
+Rows = NDArray[np.int64]
+Found = tuple[Nearest, dict[str, Any]]
 HELD_OUT = ("test", "val")
 EXHAUSTIVE_CELLS = 2e12
 """Cells of the alignment matrices up to which all pairs are aligned (some two minutes on two cores)."""
@@ -30,33 +32,18 @@ EXHAUSTIVE_CELLS = 2e12
 def run(config: Config, paths: Paths) -> None:
     """Write the nearest training chain of each val and test chain, and how alike they are."""
     store = open_store(paths.prepared, config.data, config.train.seed)
-    train = store.rows("train")
-    split = np.concatenate([np.full(len(store.rows(name)), name) for name in HELD_OUT])
-    held = np.concatenate([store.rows(name) for name in HELD_OUT])
-    sequences, known = _sequences(store, held), _sequences(store, train)
-    tool = leakage_tool(sum(map(len, sequences)) * sum(map(len, known)))
-    by_sequence = Nearest.of(identity_hits(sequences, known, tool), sequences, known)
-    nearest = {"identity": by_sequence}
-    report: dict[str, Any] = {
-        "identity": {"tool": tool, "definition": IDENTITY, **_by_split(by_sequence, split)},
-    }
-    known_ones = set(known)
-    for name in HELD_OUT:
-        own = [sequence for sequence, part in zip(sequences, split, strict=True) if part == name]
-        report["identity"][name]["exact_duplicates"] = sum(sequence in known_ones for sequence in own)
-    if config.leakage.structure_hits:
-        hits = config.leakage.structure_hits
-        nearest["tm_score"] = by_structure = _by_structure(store, held, train, hits)
-        report["tm_score"] = {
-            "tool": f"TM-align on {hits} candidates a chain",
-            "definition": TM_SCORE,
-            **_by_split(by_structure, split),
-        }
+    rows = [store.rows(name) for name in HELD_OUT]
+    held, train = np.concatenate(rows), store.rows("train")
+    split = np.repeat(np.array(HELD_OUT), [len(own) for own in rows])
+    by_sequence, report = _by_sequence(store, held, train, split)
+    nearest, reports = {"identity": by_sequence}, {"identity": report}
+    if hits := config.leakage.structure_hits:
+        nearest["tm_score"], reports["tm_score"] = _by_structure(store, held, train, split, hits)
     table = _table(store, held, train, split, nearest)
     write_table(Path(paths.output) / "leakage" / "nearest.csv", table)
-    write_json(Path(paths.metrics) / "leakage.json", report)
+    write_json(Path(paths.metrics) / "leakage.json", reports)
     write_table(Path(paths.plots) / "leakage.csv", histogram(by_sequence.similarity, list(split), HELD_OUT))
-    _say(report, table)
+    _say(reports, table)
 
 
 def leakage_tool(cells: int) -> SequenceTool:
@@ -64,18 +51,31 @@ def leakage_tool(cells: int) -> SequenceTool:
     return "opal" if cells <= EXHAUSTIVE_CELLS else sequence_tool()
 
 
-def _sequences(store: Store, rows: NDArray[np.int64]) -> list[str]:
+def _sequences(store: Store, rows: Rows) -> list[str]:
     bounds = store.offsets
     return [decode(store.residue_types[bounds[row] : bounds[row + 1]]) for row in rows]
 
 
-def _by_structure(store: Store, held: NDArray[np.int64], train: NDArray[np.int64], hits: int) -> Nearest:
+def _by_sequence(store: Store, held: Rows, train: Rows, split: NDArray[np.str_]) -> Found:
+    sequences, known = _sequences(store, held), _sequences(store, train)
+    tool = leakage_tool(sum(map(len, sequences)) * sum(map(len, known)))
+    nearest = Nearest.of(identity_hits(sequences, known, tool), sequences, known)
+    report = {"tool": tool, "definition": IDENTITY, **_by_split(nearest, split)}
+    copies = np.isin(np.array(sequences, object), np.array(known, object))
+    for name in HELD_OUT:
+        report[name]["exact_duplicates"] = int(copies[split == name].sum())
+    return nearest, report
+
+
+def _by_structure(store: Store, held: Rows, train: Rows, split: NDArray[np.str_], hits: int) -> Found:
     from bioblobs.splits.tmalign import nearest_pairs
 
     bounds = store.offsets
     chains = [[store.coordinates[bounds[row] : bounds[row + 1], 1] for row in rows] for rows in (held, train)]
     found = nearest_pairs(chains[0], chains[1], hits, os.cpu_count() or 1)
-    return Nearest(*found.best(len(held)))
+    nearest = Nearest(*found.best(len(held)))
+    tool = f"TM-align, {hits} candidates a chain by 3Di states"
+    return nearest, {"tool": tool, "definition": TM_SCORE, **_by_split(nearest, split)}
 
 
 def _by_split(nearest: Nearest, split: NDArray[np.str_]) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def _by_split(nearest: Nearest, split: NDArray[np.str_]) -> dict[str, Any]:
 
 def _table(
     store: Store,
-    held: NDArray[np.int64],
-    train: NDArray[np.int64],
+    held: Rows,
+    train: Rows,
     split: NDArray[np.str_],
     nearest: dict[str, Nearest],
 ) -> pd.DataFrame:
