@@ -17,7 +17,8 @@ ALLOWED = {
     "proteins": set(),
     "structures": {"proteins"},
     "graphs": {"proteins"},
-    "datasets": {"proteins", "structures", "graphs"},
+    "splits": {"proteins"},
+    "datasets": {"proteins", "structures", "graphs", "splits"},
     "models": {"graphs"},
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
@@ -26,6 +27,7 @@ ALLOWED = {
         "proteins",
         "structures",
         "graphs",
+        "splits",
         "datasets",
         "models",
         "evaluation",
@@ -36,6 +38,7 @@ ALLOWED = {
 FOREIGN = {
     "proteins": {"torch", "lightning"},
     "structures": {"torch", "lightning", "pandas", "jsonargparse"},
+    "splits": {"torch", "lightning"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }

@@ -45,7 +45,16 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
     words = [f"{key}={value}" for key, value in TINY.items()]
     ok(run(["python", "run_partoken_multistage.py", *words], clone))
     (folder,) = clone.glob("outputs/partoken-multistage/scop/multistage_*")
-    for name in ("data", "stage_0", "codebook_init", "stage_1", "test", "ablation", "interpretability"):
+    for name in (
+        "data",
+        "leakage",
+        "stage_0",
+        "codebook_init",
+        "stage_1",
+        "test",
+        "ablation",
+        "interpretability",
+    ):
         ours, theirs = folder / "metrics" / f"{name}.json", clone / "metrics" / f"{name}.json"
         assert json.loads(ours.read_text()) == json.loads(theirs.read_text()), name
 
@@ -58,6 +67,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         ("multistage.stage1.kmeans_batches", 5, {"init_codebook"}),
         ("evaluation.bootstrap", 30, {"evaluate"}),
         ("interpretability.significance", 0.01, {"interpret"}),
+        ("leakage.structure_hits", 0, {"leakage"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
         ("data.data_dir", "./elsewhere", {"prepare"}),
     ],

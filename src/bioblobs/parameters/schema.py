@@ -35,6 +35,7 @@ class DataConfig(Group):
         scop_level: level of the SCOP hierarchy that is predicted (scop only).
         split: which published split column assigns train, val and test.
         split_similarity_threshold: highest similarity between train and test (not for random).
+        split_fractions: shares of train, val and test in a split that is made here (docs/splits.md).
         data_dir: folder that holds sample/ and ProteinShake's files.
         folder: folder of PDB and mmCIF files, searched with the folders in it (source folder only).
         table: CSV or TSV in that folder, with the columns file, label (several: a|b) and, where needed,
@@ -52,6 +53,7 @@ class DataConfig(Group):
     scop_level: Literal["class", "fold", "superfamily", "family"] = "class"
     split: Split = "structure"
     split_similarity_threshold: UnitFloat = 0.7
+    split_fractions: tuple[UnitFloat, UnitFloat, UnitFloat] = (0.8, 0.1, 0.1)
     data_dir: str = "./data"
     folder: str = "data/structures"
     table: str | None = None
@@ -60,6 +62,14 @@ class DataConfig(Group):
     max_length: PositiveInt | None = None
     edge_types: EdgeTypes = "knn_30"
     workers: NonNegativeInt = 0
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        shares = tuple(self.split_fractions)
+        if shares[0] <= 0 or abs(sum(shares) - 1) > 1e-6:
+            _Refuse(self.path)(
+                "split_fractions", list(shares), "shares of train, val and test that sum to 1, train above 0"
+            )
 
 
 @dataclass
@@ -288,6 +298,18 @@ class EvaluationConfig(Group):
 
 
 @dataclass
+class LeakageConfig(Group):
+    """What is compared between test and training chains; sequence identity always is.
+
+    Args:
+        structure_hits: training chains that each val or test chain is aligned with by TM-align; 0: none.
+    """
+
+    path: ClassVar[str] = "leakage"
+    structure_hits: NonNegativeInt = 1
+
+
+@dataclass
 class InterpretabilityConfig(Group):
     """What is said of blobs and codes.
 
@@ -342,6 +364,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     multistage: MultistageConfig = field(default_factory=MultistageConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    leakage: LeakageConfig = field(default_factory=LeakageConfig)
     interpretability: InterpretabilityConfig = field(default_factory=InterpretabilityConfig)
 
 

@@ -38,7 +38,7 @@ def run(args: Sequence[str]) -> Path:
         plots=str(folder / "plots"),
     )
     print(f"writing to {folder}", flush=True)
-    from bioblobs.stages import evaluate, init_codebook, interpret
+    from bioblobs.stages import evaluate, init_codebook, interpret, leakage
     from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
     placed = [*flags, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
@@ -47,6 +47,8 @@ def run(args: Sequence[str]) -> Path:
     except BioBlobsError:
         folder.rmdir()  # a run that could not begin leaves no folder
         raise
+    _say("leakage between the splits")
+    leakage.run(config, paths)
     _say("stage 0: baseline")
     Stage0CLI(["fit", *placed])
     _say("codebook: k-means")

@@ -1,0 +1,1 @@
+"""Splits without leakage: which chains are alike, clusters of them, and clusters into train, val and test."""
