@@ -15,7 +15,8 @@ import requests
 from proteinshake.utils import write_avro
 
 from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.shake import DATASET_CLASSES, protein_from_atoms
+from bioblobs.datasets.shake_atoms import protein_from_atoms
+from bioblobs.datasets.shake_files import DATASET_CLASSES
 from bioblobs.datasets.store import ARRAYS, SPLITS, Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bioblobs.parameters.schema import DataConfig
@@ -40,13 +41,24 @@ class Task:
 def task_of(data: DataConfig) -> Task:
     """The task that the data keys choose."""
     if data.dataset_name == "enzymecommission":
-        return Task("enzymecommission", False, 5, "ec_class", None)
+        return Task("enzymecommission", False, 5, "ec_class" if data.ec_level == 1 else "ec", None)
     if data.dataset_name == "geneontology":
         return Task("geneontology", True, 50, "go_mf", "go")
     if data.dataset_name == "proteinfamily":
         return Task("proteinfamily", False, 5, "pfam", "pfam")
     level = SCOP_LEVELS[data.scop_level]
     return Task("scop", False, 5, f"scop_{level}", f"scop2_{level}")
+
+
+def ec_labels(numbers: Iterable[str], level: int) -> tuple[str, ...]:
+    """Sorted EC numbers cut to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
+
+    ProteinShake's own ``ec_level`` takes the one field alone (the 7), which joins unrelated enzymes.
+    """
+    fields = (number.split(".")[:level] for number in numbers)
+    return tuple(
+        sorted({".".join(each) for each in fields if len(each) == level and not {"", "-"} & {*each}})
+    )
 
 
 def split_column(data: DataConfig) -> str:

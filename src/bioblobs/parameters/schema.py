@@ -22,6 +22,8 @@ from bioblobs.parameters.reads import Group
 
 DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
 Split = Literal["random", "sequence", "structure"]
+SHAKE_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""ProteinShake's thresholds; a file may lack some (docs/data.md), which its columns tell."""
 
 
 @dataclass
@@ -31,6 +33,7 @@ class DataConfig(Group):
     Args:
         source: where the proteins come from: the embedded sample, or ProteinShake's data sets.
         dataset_name: the task.
+        ec_level: EC fields predicted: 1, the class (2), to 4, all (2.7.7.4) (enzymecommission only).
         scop_level: level of the SCOP hierarchy that is predicted (scop only).
         split: which published split column assigns train, val and test.
         split_similarity_threshold: highest similarity between train and test (not for random).
@@ -44,6 +47,7 @@ class DataConfig(Group):
     path: ClassVar[str] = "data"
     source: Literal["sample", "proteinshake"] = "sample"
     dataset_name: DatasetName = "scop"
+    ec_level: Literal[1, 2, 3, 4] = 1
     scop_level: Literal["class", "fold", "superfamily", "family"] = "class"
     split: Split = "structure"
     split_similarity_threshold: UnitFloat = 0.7
@@ -52,6 +56,15 @@ class DataConfig(Group):
     subset: PositiveInt | None = None
     max_length: PositiveInt | None = None
     edge_types: EdgeTypes = "knn_30"
+
+    def check(self) -> None:
+        """See :meth:`Group.check`."""
+        threshold = self.split_similarity_threshold
+        if self.source == "proteinshake" and self.split != "random" and threshold not in SHAKE_THRESHOLDS:
+            published = ", ".join(f"{each:g}" for each in SHAKE_THRESHOLDS)
+            _Refuse(self.path)(
+                "split_similarity_threshold", threshold, f"one of {published} (ProteinShake's)"
+            )
 
 
 @dataclass
