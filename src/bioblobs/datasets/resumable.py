@@ -115,7 +115,7 @@ def _write(answer: requests.Response, part: Path, start: int) -> None:
     name = part.name.removesuffix(".part")
     total = start + rest if rest is not None else None
     with (
-        part.open("ab" if start else "wb") as file,
+        part.open("ab" if start else "wb", buffering=0) as file,
         tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, mininterval=1) as bar,
     ):
         for chunk in answer.raw.stream(CHUNK, decode_content=False):
