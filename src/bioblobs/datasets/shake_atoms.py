@@ -105,26 +105,36 @@ def _residues(
 ) -> NDArray[np.intp]:
     """(M,) residue of each atom.
 
-    Chain or number changes: another residue. Within one number (52 and 52A, their codes dropped), another
-    begins where the names start over (N, CA, C, O) or the type changes, at an atom that is not at the
-    place of the atom of its name before it; there being none, where both happen.
+    Chain or number changes: another residue. Atoms of one number and type, no name twice, are one residue
+    in whatever order. Else (52 and 52A, their codes dropped; alternate locations) another begins where the
+    order N, CA, C, O starts over or the type changes, at an atom that is not at the place of the atom of
+    its name before it; there being none, at one that is not bound to the next of the four names.
     """
     other = (number[1:] != number[:-1]) | (chain[1:] != chain[:-1])
     run = np.concatenate([[0], other.cumsum()])
     back, retyped = place[1:] < place[:-1], types[1:] != types[:-1]
-    before = _last_of_name(place)[1:]
-    seen = (before >= 0) & (run[before] == run[1:])
-    with np.errstate(invalid="ignore"):
-        apart = np.linalg.norm(xyz[1:] - xyz[before], axis=-1) > SAME_PLACE_MAX
-    again = np.where(seen, apart & (back | retyped), back & retyped)
-    starts: NDArray[np.intp] = np.concatenate([[0], (other | again).cumsum()])
+    last = _last_of_names(place)[1:]  # (M - 1, 4)
+    same_name, next_name = (
+        np.take_along_axis(last, at[1:, None], 1)[:, 0] for at in (place, (place + 1) % 4)
+    )
+    seen, next_seen = ((index >= 0) & (run[index] == run[1:]) for index in (same_name, next_name))
+    bound = next_seen & (_distance(xyz[1:], xyz[next_name]) <= SAME_PLACE_MAX)
+    apart = _distance(xyz[1:], xyz[same_name]) > SAME_PLACE_MAX
+    twice = np.bincount(run[1:], seen, minlength=run[-1] + 1)[run[1:]] > 0
+    again = back & (retyped | (twice & ~bound))
+    starts: NDArray[np.intp] = np.concatenate(
+        [[0], (other | np.where(seen, apart & (back | retyped), again)).cumsum()]
+    )
     return starts
 
 
-def _last_of_name(place: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(M,) index of the last atom before each that has its name; -1: none."""
-    before = np.full(len(place), -1)
-    for name in range(len(ATOMS)):
-        held = np.flatnonzero(place == name)
-        before[held[1:]] = held[:-1]
-    return before
+def _last_of_names(place: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(M, 4) index of the last atom of each name before each atom; -1: none."""
+    index = np.arange(len(place))[:, None]
+    held = np.where(place[:, None] == np.arange(len(ATOMS)), index, -1)
+    return np.concatenate([np.full((1, len(ATOMS)), -1), np.maximum.accumulate(held)[:-1]])
+
+
+def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.linalg.norm(one - other, axis=-1))
