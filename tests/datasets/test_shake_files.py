@@ -348,11 +348,13 @@ def test_killed_download_leaves_a_part_that_the_next_call_takes_up(root: Path, s
     assert server.ranges[1] == f"bytes={begun}-"
 
 
+@pytest.mark.parametrize("folder", ["tmpabc", "standalone/tmpabc"], ids=["--queue", "--temp"])
 def test_queued_experiment_links_the_files_of_its_workspace(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
-    """DVC runs it in a copy without them, in <workspace>/.dvc/tmp/exps/<name>."""
-    clone = tmp_path / ".dvc" / "tmp" / "exps" / "tmpabc"
+    """DVC runs it in a copy without them, below <workspace>/.dvc/tmp/exps."""
+    clone = tmp_path / ".dvc" / "tmp" / "exps" / folder
+    (clone / ".dvc").mkdir(parents=True)
     held, inside = tmp_path / "data" / "raw" / "scop", Path("data") / "raw" / "scop"
     held.mkdir(parents=True)
     for name in NAMES:

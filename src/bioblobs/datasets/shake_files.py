@@ -195,13 +195,14 @@ def _digest(path: Path, kind: str) -> str:
 def _linked_from_workspace(path: Path) -> bool:
     """In the temporary copy of a queued experiment: link the file from the workspace, if it has it.
 
-    DVC runs ``dvc exp run --queue`` and ``--temp`` in ``<workspace>/.dvc/tmp/exps/<name>``, where a
-    relative data_dir is empty.
+    DVC runs ``dvc exp run --queue`` in ``<workspace>/.dvc/tmp/exps/<name>`` (``--temp``: a folder deeper),
+    where a relative data_dir is empty.
     """
-    for folder in Path.cwd().parents:
+    here = Path.cwd()
+    clone = next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+    for folder in clone.parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps") and not path.is_absolute():
-            inside = Path.cwd().relative_to(folder)  # <name>/..., as below the workspace
-            held = folder.parents[2].joinpath(*inside.parts[1:], path)
+            held = folder.parents[2] / here.relative_to(clone) / path
             if held.is_file():
                 path.symlink_to(held.resolve())
                 return True
