@@ -51,14 +51,19 @@ def task_of(data: DataConfig) -> Task:
 
 
 def ec_labels(numbers: Iterable[str], level: int) -> tuple[str, ...]:
-    """Sorted EC numbers cut to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
+    """EC numbers cut to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
 
-    ProteinShake's own ``ec_level`` takes the one field alone (the 7), which joins unrelated enzymes.
+    Several where the numbers part, be it at a lower level. ProteinShake's own ``ec_level`` takes the one
+    field alone (the 7), which joins unrelated enzymes.
     """
-    fields = (number.split(".")[:level] for number in numbers)
-    return tuple(
-        sorted({".".join(each) for each in fields if len(each) == level and not {"", "-"} & {*each}})
-    )
+    fields = [number.split(".") for number in numbers]
+    labels: tuple[str, ...] = ()
+    for depth in range(1, level + 1):
+        known = (each[:depth] for each in fields if len(each) >= depth and not {"", "-"} & {*each[:depth]})
+        labels = tuple(sorted({".".join(each) for each in known}))
+        if len(labels) != 1:
+            break
+    return labels
 
 
 def split_column(data: DataConfig) -> str:
