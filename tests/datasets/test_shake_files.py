@@ -24,7 +24,7 @@ import requests
 from proteinshake.datasets.dataset import Dataset
 from proteinshake.utils import write_avro
 
-from bioblobs.datasets import resumable, shake_files
+from bioblobs.datasets import resumable, shake_files, unpacking
 from bioblobs.datasets.shake_files import MANIFEST, ensure_files, shake_file
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import parse
@@ -199,6 +199,12 @@ def test_busy_server_is_asked_again(root: Path, server: Server, status: int) -> 
     assert_complete(root, server)
 
 
+def test_server_that_stays_busy_is_one_line(root: Path, server: Server) -> None:
+    server.fails = [503] * 50
+    assert "too many 503 error responses" in refused(root)
+    assert not names(root)
+
+
 @pytest.mark.parametrize("resumes", [True, False])
 def test_broken_connection_goes_on_where_it_stopped(root: Path, server: Server, resumes: bool) -> None:
     server.cuts, server.resumes = [30_000, 20_000], resumes
@@ -313,7 +319,7 @@ def test_size_beyond_4_gib_is_estimated_from_the_packed_one(tmp_path: Path) -> N
         file.truncate(9 * 2**30)  # sparse
         file.seek(-4, os.SEEK_END)
         file.write((1000).to_bytes(4, "little"))
-    assert shake_files._unpacked_size(path) == 1000 + 2 * 2**32
+    assert unpacking._unpacked_size(path) == 1000 + 2 * 2**32
 
 
 FETCH = """

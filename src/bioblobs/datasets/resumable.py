@@ -43,7 +43,9 @@ def fetch(url: str, part: Path) -> None:
             try:
                 _fetch_rest(session, url, part)
                 return
-            except requests.RequestException as error:  # after the session's own retries
+            except requests.exceptions.RetryError as error:  # after the session's own retries
+                raise FetchError(f"{url} stays busy ({error.args[0].reason})") from error
+            except requests.RequestException as error:
                 raise FetchError(f"no answer from the network ({type(error).__name__})") from error
             except HTTPError as error:  # in the middle of the body
                 idle = idle + 1 if size_of(part) <= before else 0

@@ -6,21 +6,18 @@ Addresses are those of the installed ProteinShake; nothing here names a server.
 from __future__ import annotations
 
 import fcntl
-import gzip
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
-from tqdm import tqdm
 
-from bioblobs.datasets.resumable import CHUNK, TIMEOUT, FetchError, fetch, require_space, size_of
-from bioblobs.datasets.shake_avro import count
+from bioblobs.datasets.resumable import TIMEOUT, FetchError, fetch, size_of
+from bioblobs.datasets.unpacking import DamagedError, unpack
 from bioblobs.errors import BioBlobsError
 from bioblobs.results import write_json
 
@@ -59,7 +56,7 @@ def ensure_files(root: Path, dataset_name: str) -> None:
             if path.is_file():
                 _check(path)
             elif (packed := path.with_name(f"{path.name}.gz")).is_file():
-                _note(path, _unpack(packed, path), packed.name)
+                _note(path, unpack(packed, path), packed.name)
             elif not _linked_from_workspace(path):
                 _download(path)
 
@@ -91,7 +88,7 @@ def _download(path: Path) -> None:
             f"try again, or put {path.name} or {path.name}.gz there by hand"
         ) from error
     try:
-        entry = _unpack(part, path)
+        entry = unpack(part, path)
     except DamagedError:
         part.unlink()
         raise
@@ -117,51 +114,6 @@ def _published_md5(release: str) -> dict[str, str]:
         return {each["key"]: each["checksum"].removeprefix("md5:") for each in answer.json()["files"]}
     except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
         return {}
-
-
-class DamagedError(BioBlobsError):
-    """A packed file that is cut, overwritten, or not what its own count says."""
-
-
-def _unpack(packed: Path, target: Path) -> dict[str, Any]:
-    """Unpack beside ``target``, check, and only then give it its name; its entry of the manifest.
-
-    gzip's checksum covers every byte, the count of proteins the end of the file.
-    """
-    scratch = target.with_name(f".{target.name}.partial")
-    digest = hashlib.sha256()
-    try:
-        size = _unpacked_size(packed)
-        require_space(target, size)
-        with (
-            gzip.open(packed) as source,
-            scratch.open("wb") as file,
-            tqdm(desc=f"unpack {target.name}", total=size, unit="B", unit_scale=True, mininterval=1) as bar,
-        ):
-            while chunk := source.read(CHUNK):
-                file.write(chunk)
-                digest.update(chunk)
-                bar.update(len(chunk))
-        entry = {"bytes": size_of(scratch), "proteins": count(scratch), "sha256": digest.hexdigest()}
-        os.replace(scratch, target)
-    except (EOFError, zlib.error, gzip.BadGzipFile, BioBlobsError) as error:
-        raise DamagedError(
-            f"{packed}: damaged, or no file of ProteinShake ({error}); fetch it again"
-        ) from error
-    except FetchError as error:
-        raise BioBlobsError(f"{target}: {error}") from error
-    finally:
-        scratch.unlink(missing_ok=True)
-    return entry
-
-
-def _unpacked_size(packed: Path) -> int:
-    """Bytes at least: gzip keeps the size modulo 4 GiB, and the content is not smaller than its packing."""
-    size = size_of(packed)
-    with packed.open("rb") as file:
-        file.seek(max(size - 4, 0))
-        kept = int.from_bytes(file.read(4), "little")
-    return kept + max(0, -(-(size // 2 - kept) // 2**32)) * 2**32
 
 
 def _note(path: Path, entry: dict[str, Any], origin: str) -> None:
