@@ -1,8 +1,11 @@
 """Time to accuracy: validation accuracy by processor time, the public recipe beside our default one.
 
 Both train stage 0 (no codebook) on the same chains (SCOP class of the sample, structure split), single
-threaded, in a process of their own; time is that process's CPU time, so that other work on the machine
-does not count. Run with ``python -m benchmarks.accuracy public CHECKOUT`` and ``python -m benchmarks.accuracy ours``.
+threaded, each in a process of its own; time is that process's CPU time, so that other work on the machine
+does not count::
+
+    python -m benchmarks.accuracy public CHECKOUT
+    python -m benchmarks.accuracy ours
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         ("interpretability.significance", 0.01, {"interpret"}),
         ("leakage.structure_hits", 0, {"leakage"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
-        ("data.data_dir", "./elsewhere", {"prepare"}),
+        ("data.data_dir", "./elsewhere", {"download", "prepare"}),
     ],
 )
 def test_a_changed_key_touches_only_the_stages_that_read_it(

@@ -20,7 +20,7 @@ from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.sample import SampleSource, decode_backbone
 from bioblobs.datasets.selection import select
 from bioblobs.datasets.store import Store
-from bioblobs.datasets.tasks import task_of
+from bioblobs.datasets.tasks import ec_labels, task_of
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig, ModelConfig
 from bioblobs.proteins.alphabet import decode
@@ -214,6 +214,34 @@ def selected(dataset_name: str, level: str = "class") -> pd.DataFrame:
         dataset_name=dataset_name, scop_level=level, data_dir=str(ROOT / "data"), max_length=None
     )
     return select(SampleSource(data).table(), task_of(data), data, 0).table
+
+
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_deeper_enzyme_levels_refine_the_class(level: int) -> None:
+    """A label at one level is that of the level above, and a field more."""
+    data = [DataConfig(dataset_name="enzymecommission", ec_level=lev) for lev in (level, level - 1)]
+    fine, coarse = (SampleSource(each).table()["labels"] for each in data)
+    one = fine.map(len) == 1
+    assert one.sum() > 2000
+    cut = fine[one].map(lambda labels: tuple(label.rpartition(".")[0] for label in labels))
+    assert cut.equals(coarse[one])
+    assert fine[one].map(lambda labels: labels[0].count(".")).eq(level - 1).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "level", "labels"),
+    [
+        (["2.7.7.4"], 3, ("2.7.7",)),
+        (["2.7.7.n1"], 4, ("2.7.7.n1",)),
+        (["2.7.-.-", "2.7"], 3, ()),
+        (["1.11.1.6", "1.11.1.-"], 4, ("1.11.1.6",)),
+        (["1.11.1.6", "1.11.1.7"], 4, ("1.11.1.6", "1.11.1.7")),
+        (["1.11.1.6", "2.7.1.-"], 4, ("1", "2")),  # not 1.11.1.6 alone
+        ([], 1, ()),
+    ],
+)
+def test_ec_numbers_are_cut(numbers: list[str], level: int, labels: tuple[str, ...]) -> None:
+    assert ec_labels(numbers, level) == labels
 
 
 def readme_line(pattern: str) -> list[int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gzip
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,15 @@ from typing import Any
 import fastavro.write
 import numpy as np
 import pytest
-import requests
+from proteinshake import tasks
 from proteinshake.utils import write_avro
 
+from bioblobs.datasets import shake
 from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.shake import DATASET_CLASSES, protein_from_atoms
+from bioblobs.datasets.shake import ProteinShakeSource
+from bioblobs.datasets.shake_atoms import protein_from_atoms
+from bioblobs.datasets.shake_avro import decode as decode_block
+from bioblobs.datasets.shake_files import DATASET_CLASSES
 from bioblobs.datasets.store import ARRAYS, SPLITS, Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig
@@ -295,39 +297,89 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path, resolution: str)
             prepared(data)
 
 
-def answer(status: int, content: bytes = b"") -> requests.Response:
-    made = requests.Response()
-    made.status_code, made.raw = status, io.BytesIO(content)
-    return made
-
-
-@pytest.mark.parametrize("missing", [("residue", "atom"), ("atom",), ("residue",)])
-@pytest.mark.parametrize("fault", ["no network", "not found", "cut off", "no gzip"])
-def test_bad_download_is_one_error_and_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], fault: str
-) -> None:
-    def ask(*_: object, **__: object) -> requests.Response:
-        if fault == "no network":
-            raise requests.ConnectionError("no route to host")
-        return answer(404) if fault == "not found" else answer(200, body)
-
+@pytest.mark.parametrize("missing", ["residue", "atom"])
+def test_missing_file_is_one_line_that_says_how_to_get_it(tmp_path: Path, missing: str) -> None:
     data = written(tmp_path)
-    whole = gzip.compress(file_of(data, "atom").read_bytes())
-    body = whole[: len(whole) // 2] if fault == "cut off" else b"<html>try later</html>"
-    for resolution in missing:
-        file_of(data, resolution).unlink()
-    there = sorted(file_of(data, "atom").parent.iterdir())
-    monkeypatch.setattr(requests, "get", ask)
-    monkeypatch.setattr(requests, "head", ask)
-    assert_refused(data, missing[0])
-    assert sorted(file_of(data, "atom").parent.iterdir()) == there, "a partial file stayed"
+    file_of(data, missing).unlink()
+    with pytest.raises(BioBlobsError, match=r"bioblobs\.stages\.download"):
+        prepared(data)
+    assert_refused(data, missing)
 
 
-def test_good_download_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, sent = written(tmp_path), {}
-    for path in (file_of(data, "residue"), file_of(data, "atom")):
-        sent[f"{path.name}.gz"] = gzip.compress(path.read_bytes())
-        path.unlink()
-    monkeypatch.setattr(requests, "get", lambda url, **_: answer(200, sent[url.rsplit("/", 1)[1]]))
-    monkeypatch.setattr(requests, "head", lambda *_, **__: answer(200))
-    assert len(prepared(data)) == COUNT - 1
+TASKS: dict[str, tuple[type, dict[str, str]]] = {
+    "enzymecommission": (tasks.EnzymeClassTask, {}),
+    "geneontology": (tasks.GeneOntologyTask, {}),
+    "proteinfamily": (tasks.ProteinFamilyTask, {}),
+    "scop": (tasks.StructuralClassTask, {"scop_level": "SCOP-SF"}),
+}
+
+
+@pytest.mark.parametrize("dataset_name", TASKS)
+@pytest.mark.parametrize(("split", "threshold"), [("random", 0.7), ("sequence", 0.3), ("structure", 0.7)])
+def test_labels_and_splits_are_those_of_proteinshakes_task(
+    tmp_path: Path, dataset_name: str, split: str, threshold: float
+) -> None:
+    keys = {"split": split, "split_similarity_threshold": threshold}
+    data = written(tmp_path, dataset_name, scop_level="superfamily", **keys)
+    kind, own = TASKS[dataset_name]
+    task = kind(root=str(file_of(data, "atom").parent), verbosity=0, **own, **keys)
+    table = ProteinShakeSource(data).table()
+    for name in SPLITS:
+        index = getattr(task, f"{name}_index").tolist()
+        assert np.flatnonzero(table["split"] == name).tolist() == index
+        for row, target in zip(index, getattr(task, f"{name}_targets"), strict=True):
+            classes = np.flatnonzero(target) if dataset_name == "geneontology" else [target]
+            tokens = list(task.token_map)
+            assert set(table["labels"][row]) == {tokens[place] for place in classes}
+
+
+@pytest.mark.parametrize(("level", "labels"), [(2, {"1.1", "2.7", "3.4"}), (4, set(EC))])
+def test_ec_level_cuts_the_number(tmp_path: Path, level: int, labels: set[str]) -> None:
+    """Unlike ProteinShake's own ec_level, which takes one field alone: 1.1.1.37 and 3.4.21.1 are apart."""
+    store = prepared(written(tmp_path, "enzymecommission", ec_level=level))
+    assert set(store.classes) == labels
+
+
+def test_ec_number_without_the_level_is_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "EC", ("1.1.1.-", "2.7.7.4", "3.4"))
+    data = written(tmp_path, "enzymecommission", ec_level=3)
+    table = ProteinShakeSource(data).table()
+    assert table["labels"].tolist() == [("1.1.1",), ("2.7.7",), ()] * (COUNT // 3)
+    assert prepare_store(data, 0, tmp_path / "prepared").summary["dropped"]["no label"] == COUNT // 3
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.35, 1.0])
+@pytest.mark.parametrize("split", ["sequence", "structure"])
+def test_threshold_that_is_not_published_is_refused_before_anything_is_read(
+    split: str, threshold: float
+) -> None:
+    with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold: .*0\.3, 0\.4, .*0\.9"):
+        DataConfig(source="proteinshake", split=split, split_similarity_threshold=threshold)
+
+
+def test_random_split_does_not_mind_the_threshold() -> None:
+    assert DataConfig(source="proteinshake", split="random", split_similarity_threshold=0.2).split == "random"
+
+
+def test_file_of_another_data_set_is_refused(tmp_path: Path) -> None:
+    data = written(tmp_path, "scop")
+    for resolution in ("residue", "atom"):
+        place = file_of(dataclasses.replace(data, dataset_name="proteinfamily"), resolution)
+        place.parent.mkdir(exist_ok=True)
+        file_of(data, resolution).rename(place)
+    with pytest.raises(BioBlobsError, match="has no Pfam"):
+        ProteinShakeSource(dataclasses.replace(data, dataset_name="proteinfamily"))
+
+
+def test_a_subset_reads_only_the_blocks_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks are cheap to skip; decoding is what takes the time."""
+    decoded: list[int] = []
+    monkeypatch.setattr(shake, "decode", lambda block: decoded.append(block.row) or decode_block(block))
+    source = ProteinShakeSource(written(tmp_path))
+    source.table()
+    assert [p.id for item in source.items([0]) for p in source.read(item)] == ["0000"]
+    assert decoded == [0]

@@ -289,6 +289,7 @@ def test_store_is_read_only(tmp_path: Path) -> None:
 CHANGED = {
     "source": "proteinshake",
     "dataset_name": "proteinfamily",
+    "ec_level": 2,
     "scop_level": "fold",
     "split": "random",
     "split_similarity_threshold": 0.5,

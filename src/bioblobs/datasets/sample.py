@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bioblobs.datasets.source import check_split_column
-from bioblobs.datasets.tasks import EC_NAMES, split_column, task_of
+from bioblobs.datasets.tasks import EC_NAMES, ec_labels, split_column, task_of
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import encode
@@ -46,6 +46,8 @@ class SampleSource:
         column, split = self.task.sample_column, split_column(self.data)
         frame = self._read(["id", "length", column, split])
         labels = [_as_labels(value) for value in frame[column]]
+        if column == "ec":
+            labels = [ec_labels(numbers, self.data.ec_level) for numbers in labels]
         return pd.DataFrame(
             {"id": frame["id"], "length": frame["length"], "labels": labels, "split": frame[split]}
         )

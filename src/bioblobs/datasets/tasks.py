@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bioblobs.parameters.schema import DataConfig
@@ -40,13 +41,29 @@ class Task:
 def task_of(data: DataConfig) -> Task:
     """The task that the data keys choose."""
     if data.dataset_name == "enzymecommission":
-        return Task("enzymecommission", False, 5, "ec_class", None)
+        return Task("enzymecommission", False, 5, "ec_class" if data.ec_level == 1 else "ec", None)
     if data.dataset_name == "geneontology":
         return Task("geneontology", True, 50, "go_mf", "go")
     if data.dataset_name == "proteinfamily":
         return Task("proteinfamily", False, 5, "pfam", "pfam")
     level = SCOP_LEVELS[data.scop_level]
     return Task("scop", False, 5, f"scop_{level}", f"scop2_{level}")
+
+
+def ec_labels(numbers: Iterable[str], level: int) -> tuple[str, ...]:
+    """EC numbers cut to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
+
+    Several where the numbers part, be it at a lower level. ProteinShake's own ``ec_level`` takes the one
+    field alone (the 7), which joins unrelated enzymes.
+    """
+    fields = [number.split(".") for number in numbers]
+    labels: tuple[str, ...] = ()
+    for depth in range(1, level + 1):
+        known = (each[:depth] for each in fields if len(each) >= depth and not {"", "-"} & {*each[:depth]})
+        labels = tuple(sorted({".".join(each) for each in known}))
+        if len(labels) != 1:
+            break
+    return labels
 
 
 def split_column(data: DataConfig) -> str:

@@ -22,6 +22,8 @@ from bioblobs.parameters.reads import Group
 
 DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
 Split = Literal["random", "sequence", "structure"]
+SHAKE_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""ProteinShake's thresholds; a file may lack some (docs/data.md), which its columns tell."""
 
 
 @dataclass
@@ -32,6 +34,7 @@ class DataConfig(Group):
         source: where the proteins come from: the embedded sample, ProteinShake's data sets, or a folder of
             your own structure files (data.folder, data.table; not data_dir).
         dataset_name: the task.
+        ec_level: EC fields predicted: 1, the class (2), to 4, all (2.7.7.4) (enzymecommission only).
         scop_level: level of the SCOP hierarchy that is predicted (scop only).
         split: which published split column assigns train, val and test.
         split_similarity_threshold: highest similarity between train and test (not for random).
@@ -50,6 +53,7 @@ class DataConfig(Group):
     path: ClassVar[str] = "data"
     source: Literal["sample", "proteinshake", "folder"] = "sample"
     dataset_name: DatasetName = "scop"
+    ec_level: Literal[1, 2, 3, 4] = 1
     scop_level: Literal["class", "fold", "superfamily", "family"] = "class"
     split: Split = "structure"
     split_similarity_threshold: UnitFloat = 0.7
@@ -65,11 +69,15 @@ class DataConfig(Group):
 
     def check(self) -> None:
         """See :meth:`Group.check`."""
-        shares = tuple(self.split_fractions)
+        refuse, shares = _Refuse(self.path), tuple(self.split_fractions)
         if shares[0] <= 0 or abs(sum(shares) - 1) > 1e-6:
-            _Refuse(self.path)(
+            refuse(
                 "split_fractions", list(shares), "shares of train, val and test that sum to 1, train above 0"
             )
+        threshold = self.split_similarity_threshold
+        if self.source == "proteinshake" and self.split != "random" and threshold not in SHAKE_THRESHOLDS:
+            published = ", ".join(f"{each:g}" for each in SHAKE_THRESHOLDS)
+            refuse("split_similarity_threshold", threshold, f"one of {published} (ProteinShake's)")
 
 
 @dataclass

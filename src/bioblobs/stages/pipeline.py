@@ -18,18 +18,20 @@ from bioblobs.datasets.source import source_state
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths, leaf_keys
+from bioblobs.stages import download
 
 DEFAULT_CONFIG = "params.yaml"
 
 
 def run(args: Sequence[str]) -> Path:
-    """Prepare, train, evaluate and interpret with ``key=value`` overrides; the run's folder."""
+    """Download, prepare, train, evaluate and interpret with ``key=value`` overrides; the run's folder."""
     flags = as_flags(args)
     config, _ = parse("BioBlobs multi-stage training", flags)
     if config.train.devices > 1:
         raise BioBlobsError(
             f"train.devices: {config.train.devices}, but this script runs in one process; use dvc repro"
         )
+    download.run(config, Paths())
     folder = new_run_folder(Path("outputs") / "partoken-multistage" / config.data.dataset_name)
     paths = Paths(
         prepared=str(store_path(config)),

@@ -1,0 +1,43 @@
+"""DVC stage ``download``: ProteinShake's files, where data.source asks for them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from bioblobs.datasets.shake_files import ensure_files, shake_root
+from bioblobs.errors import one_line_errors
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
+from bioblobs.results import write_text
+
+
+def run(config: Config, paths: Paths) -> None:
+    """Have the files of the data set; other sources need none, and get the empty folder that DVC expects."""
+    data = config.data
+    root = shake_root(data.data_dir, data.dataset_name)
+    root.mkdir(parents=True, exist_ok=True)
+    _keep_out_of_git(root.parent)
+    if data.source == "proteinshake":
+        ensure_files(root, data.dataset_name)
+        print(f"{root}: complete")
+    else:
+        print(f"data.source {data.source}: nothing to download")
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """DVC adds outputs that it does not cache to git with every experiment, unless git ignores them."""
+    with contextlib.suppress(OSError):  # a read-only data_dir is no work tree
+        if not (folder / ".gitignore").exists():
+            write_text(folder / ".gitignore", "*\n")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the stage."""
+    with one_line_errors():
+        run(*parse(__doc__ or "", args))
+
+
+if __name__ == "__main__":
+    main()
