@@ -293,6 +293,7 @@ CHANGED = {
     "scop_level": "fold",
     "split": "random",
     "split_similarity_threshold": 0.5,
+    "split_fractions": [0.7, 0.2, 0.1],
     "min_class_size": 7,
     "subset": 100,
     "max_length": 300,
