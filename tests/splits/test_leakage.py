@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.sample import SampleSource
 from bioblobs.parameters.schema import Config, DataConfig, LeakageConfig, Paths
-from bioblobs.proteins.record import Protein
+from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.splits.hits import Hits
 from bioblobs.splits.leakage import Nearest, histogram
 from bioblobs.stages import leakage
@@ -28,19 +29,13 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Paths, str
     prepare_store(DATA, 0, Path(paths.prepared))
     table = pd.read_csv(tmp_path / "prepared" / "proteins.csv")
     original, copy = (table.loc[table["split"] == name, "id"].iloc[0] for name in ("train", "test"))
-    read = SampleSource._protein
-    held: dict[str, Protein] = {}
+    cells = next(item for item in SampleSource(DATA).items(range(6703)) if item[0] == original)
+    read = SampleSource.read
 
-    def with_a_copy(self: SampleSource, row: pd.Series) -> Protein:
-        protein = read(self, row)
-        assert isinstance(protein, Protein)
-        held[protein.id] = protein
-        return Protein(copy, *list(vars(held[original]).values())[1:]) if protein.id == copy else protein
+    def with_a_copy(item: tuple[Any, ...]) -> list[Protein | ProteinError]:
+        return read((copy, *cells[1:]) if item[0] == copy else item)
 
-    for protein in SampleSource(DATA).proteins(range(6703)):
-        if isinstance(protein, Protein) and protein.id == original:
-            held[original] = protein
-    monkeypatch.setattr(SampleSource, "_protein", with_a_copy)
+    monkeypatch.setattr(SampleSource, "read", staticmethod(with_a_copy))
     prepare_store(DATA, 0, Path(paths.prepared))
     return paths, original, copy
 
