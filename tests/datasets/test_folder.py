@@ -6,8 +6,6 @@ import csv
 import gzip
 import os
 import shutil
-import sys
-import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -288,12 +286,10 @@ def test_splits_are_computed_where_the_table_has_none(folder: Path, monkeypatch:
         asked.update(sequences=sequences, ca=[ca[i] for i in range(len(ca))], labels=labels, seed=seed)
         return ["train", "val", "train", "test"]
 
-    module = types.ModuleType("bioblobs.splits.assign")
-    module.assign_splits = assign_splits  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "bioblobs.splits.assign", module)
-    if "bioblobs.splits" not in sys.modules:
-        monkeypatch.setitem(sys.modules, "bioblobs.splits", types.ModuleType("bioblobs.splits"))
-    prepare_store(config(folder, dataset_name="scop"), 3, folder.parent / "prepared")
+    monkeypatch.setattr("bioblobs.splits.assign.assign_splits", assign_splits)
+    report = prepare_store(config(folder, dataset_name="scop"), 3, folder.parent / "prepared")
+    assert report.skipped["file"].tolist() == ["p1", "more/pair"]  # with their own reasons, not "no split"
+    assert "no split" not in report.summary["dropped"] and report.summary["dropped"]["not usable"] == 2
     store = Store(folder.parent / "prepared")
     assert store.table()["id"].tolist() == ["p0_A", "p2_A", "p3_A", "p4_A"]
     assert store.split.tolist() == [0, 1, 0, 2]

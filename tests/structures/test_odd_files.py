@@ -160,7 +160,7 @@ def test_files_without_a_protein_are_refused_with_the_reason(name: str, reason: 
     assert reason in refused(DATA / name)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"", mtime=0)])
 def test_empty_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.pdb").write_bytes(content)
     assert refused(tmp_path / "x.pdb") == "empty file"

@@ -59,6 +59,7 @@ class FolderSource:
         names, sequences = self._scan()
         frame["id"] = names
         frame["length"] = [len(sequence) for sequence in sequences]
+        frame["error"] = [str(self.errors[row]) if row in self.errors else None for row in frame.index]
         if not self.listing.has_splits:
             frame["split"] = self._assign(frame, sequences)
         return frame

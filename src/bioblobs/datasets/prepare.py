@@ -101,13 +101,15 @@ def prepare_store(
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
     """
     task, source = task_of(data), source or open_source(data, seed)
-    selection = select(source.table(), task, data, seed)
+    table, unread = _readable(source.table())
+    selection = select(table, task, data, seed)
     dropped = {**source.left_out(), **selection.dropped}
     with StoreWriter(path, data.edge_types) as writer:
         outcomes, incomplete = _write_proteins(source, selection.table["row"].tolist(), data, writer)
         failed = [(place, reason) for place, reason in enumerate(outcomes) if reason is not None]
-        skipped = [(selection.table["id"][place], reason) for place, reason in failed]
-        if skipped:
+        unusable = selection.table.loc[[place for place, _ in failed]]
+        skipped = _skipped([unread, unusable.assign(error=[reason for _, reason in failed])])
+        if len(skipped):
             dropped["not usable"] = len(skipped)
         table = selection.table.drop([place for place, _ in failed]).reset_index(drop=True)
         table["length"] = writer.lengths
@@ -129,17 +131,24 @@ def prepare_store(
             "split_column": source.split_name,
             "parameters": identity(data, seed),
         }
-        report = _report(table, classes, meta, dropped, incomplete, _skipped(selection.table, skipped))
+        report = _report(table, classes, meta, dropped, incomplete, skipped)
         report.write(writer.scratch / REPORT)  # part of the store, so that it is there with it or not at all
         writer.finish(labels, split, listed, meta)
     return report
 
 
-def _skipped(table: pd.DataFrame, skipped: list[tuple[str, str]]) -> pd.DataFrame:
+def _readable(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows without an error, their index kept, and those with one."""
+    if "error" not in table:
+        return table, table.iloc[:0].assign(error="")
+    failed = table["error"].notna()
+    return table[~failed], table[failed]
+
+
+def _skipped(failed: list[pd.DataFrame]) -> pd.DataFrame:
     """One row a skipped protein: id, where the source says file and chain, reason."""
-    where = [name for name in ("file", "chain") if name in table]
-    found = pd.DataFrame(skipped, columns=["id", "reason"]).merge(table[["id", *where]], on="id", how="left")
-    return found[["id", *where, "reason"]]
+    table = pd.concat(failed).rename(columns={"error": "reason"})
+    return table[["id", *(name for name in ("file", "chain") if name in table), "reason"]]
 
 
 def _write_proteins(

@@ -28,7 +28,8 @@ class Source(Protocol):
     def table(self) -> pd.DataFrame:
         """One row a protein, in the source's order: id, length, labels (tuple of str), split.
 
-        Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins.
+        Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins, and so do
+        the rows that have a text in a column ``error``: what could not be read is known by then.
         """
 
     def items(self, rows: Sequence[int]) -> Iterator[Any]:
