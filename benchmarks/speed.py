@@ -60,8 +60,8 @@ def sizes(checkout: Path | None, rounds: int) -> Iterator[dict[str, Any]]:
     """Every variant at every size, alternating."""
     variants = {**({"public": ["--checkout", str(checkout)]} if checkout else {}), **VARIANTS}
     for proteins, length in SIZES:
-        repeats = "5" if proteins * length < 5000 else "3"
-        given = ["--proteins", str(proteins), "--length", str(length), "--repeats", repeats]
+        given = ["--proteins", str(proteins), "--length", str(length)]
+        given += ["--repeats", "5"] if proteins * length < 5000 else ["--repeats", "3", "--step-only"]
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
         for _ in range(rounds):
             for name, arguments in variants.items():

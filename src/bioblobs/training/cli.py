@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from bioblobs.parameters.parsing import OneLineErrors, add_group, make_group, pl
 from bioblobs.parameters.reads import note_read
 from bioblobs.parameters.schema import Config, Paths, subgroups
 from bioblobs.training.module import BlobModule
-from bioblobs.training.process import begin
+from bioblobs.training.process import begin, bf16_note
 
 LINKS = {
     "paths.prepared": "data.prepared",
@@ -191,6 +192,9 @@ class StageCLI(LightningCLI):
         if made.trainer.logger is None:
             made.trainer.logger = self._loggers(made.train, paths)
         trainer: Trainer = super().instantiate_trainer(**kwargs)
+        width = self.model.architecture["node_h_dim"][0]
+        if note := bf16_note(made.train.precision, trainer.strategy.root_device.type, width):
+            print(note, file=sys.stderr)
         return trainer
 
     def _loggers(self, train: Namespace, paths: Paths) -> list[Logger]:

@@ -9,6 +9,8 @@ import torch
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _BYTES = 2**31 - 1
+BF16_PAYS_FROM = 64
+"""Scalar width below which bf16 did not make a step faster on a CPU that has it (docs/speed.md)."""
 
 
 def begin(num_threads: int) -> None:
@@ -31,3 +33,15 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another libc
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, _BYTES) and mallopt(_M_TRIM_THRESHOLD, _BYTES))
+
+
+def bf16_note(precision: str, device: str, width: int) -> str | None:
+    """What to tell a user who switched bf16 on for nothing: on a CPU without it, or for a narrow model."""
+    if precision != "bf16-mixed" or device != "cpu":
+        return None
+    able = torch.cpu.get_capabilities()
+    if not (able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16")):
+        return "note: train.precision=bf16-mixed: this processor has no bf16 arithmetic; 32-true is faster"
+    if width < BF16_PAYS_FROM:
+        return f"note: train.precision=bf16-mixed: gains nothing on a CPU at model.node_h_dim={width}"
+    return None

@@ -1,0 +1,26 @@
+"""Settings of the process."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bioblobs.training.process import BF16_PAYS_FROM, bf16_note
+
+
+@pytest.mark.parametrize(
+    ("able", "precision", "device", "width", "said"),
+    [
+        ({"avx512_bf16": True}, "bf16-mixed", "cpu", BF16_PAYS_FROM, None),
+        ({"avx512_bf16": True}, "bf16-mixed", "cpu", BF16_PAYS_FROM - 1, "gains nothing"),
+        ({"avx512_f": True}, "bf16-mixed", "cpu", 256, "no bf16 arithmetic"),
+        ({"avx512_f": True}, "bf16-mixed", "cuda", 16, None),
+        ({"avx512_f": True}, "32-true", "cpu", 16, None),
+    ],
+)
+def test_bf16_that_is_for_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, able: dict[str, bool], precision: str, device: str, width: int, said: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    note = bf16_note(precision, device, width)
+    assert note is None if said is None else said in str(note)
