@@ -128,6 +128,7 @@ def make_batch(
         proteins=proteins,
         num_proteins=len(lengths),
         longest=int(lengths.max()),
+        reach=int(positions.max()),
     )
 
 

@@ -41,6 +41,7 @@ class ProteinBatch:
         proteins: (B,) row of each protein in the store.
         num_proteins: B.
         longest: residues of the longest protein.
+        reach: bound of the sequence offsets: the largest of ``positions``.
     """
 
     coordinates: Tensor
@@ -54,6 +55,7 @@ class ProteinBatch:
     proteins: Tensor
     num_proteins: int
     longest: int
+    reach: int
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ProteinBatch:
         """The batch with every tensor on ``device`` (Lightning calls this)."""
@@ -99,7 +101,7 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     distance = delta.norm(dim=-1)
     offset = batch.positions.index_select(0, source).view(shape) - batch.positions[:, None]
     half = edge_scalars // 2
-    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half, batch.longest)], -1)
+    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half, batch.reach)], -1)
     edge_v = (delta / distance.clamp_min(1e-6)[..., None]).movedim(-1, 0)[..., None]
     weights = None
     if batch.edge_valid is not None:
@@ -173,14 +175,14 @@ def radial_basis(distance: Tensor, count: int) -> Tensor:
     return torch.addcmul(gap.new_zeros(()), gap, gap, value=-1, out=gap).exp_()
 
 
-def offset_waves(offset: Tensor, count: int, longest: int) -> Tensor:
+def offset_waves(offset: Tensor, count: int, reach: int) -> Tensor:
     """(..., count) sines and cosines of the sequence offset j - i (Vaswani et al. 2017, section 3.5).
 
-    Looked up, since there are fewer offsets, -longest..longest, than edges.
+    Looked up, since there are fewer offsets, -reach..reach, than edges.
     """
     rate = torch.exp(
         torch.arange(0, count, 2, device=offset.device, dtype=torch.float32) * (-math.log(1e4) / count)
     )
-    angle = torch.arange(-longest, longest + 1, device=offset.device)[:, None] * rate
+    angle = torch.arange(-reach, reach + 1, device=offset.device)[:, None] * rate
     table = torch.cat([angle.cos(), angle.sin()], -1)[:, :count]
-    return table.index_select(0, (offset + longest).reshape(-1)).view(*offset.shape, count)
+    return table.index_select(0, (offset + reach).reshape(-1)).view(*offset.shape, count)
