@@ -46,13 +46,13 @@ def trace(config: Config, workers: int, steps: int) -> list[dict[str, float]]:
     coming = iter(module.train_dataloader())
     for _ in range(3):  # the worker starts, memory settles
         _step(model, optimizer, next(coming))
-    with profile(activities=[ProfilerActivity.CPU]) as trace, tempfile.TemporaryDirectory() as folder:
+    with profile(activities=[ProfilerActivity.CPU]) as trace:
         for _ in range(steps):
             with torch.profiler.record_function("wait"):
                 batch = next(coming)
             with torch.profiler.record_function("step"):
                 _step(model, optimizer, batch)
-        trace.__exit__(None, None, None)
+    with tempfile.TemporaryDirectory() as folder:
         trace.export_chrome_trace(f"{folder}/trace.json")
         events = json.loads(Path(f"{folder}/trace.json").read_text())["traceEvents"]
     found = {

@@ -1,0 +1,94 @@
+"""Pictures and the table of docs/speed.md from benchmarks/results/speed.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pictures import draw
+
+RESULTS, PICTURES, PAGE = Path("benchmarks/results/speed.json"), Path("docs/pictures"), Path("docs/speed.md")
+PARTS = ("step", "encoder", "partitioner", "inference", "graphs")
+START, END = "<!-- speed -->", "<!-- /speed -->"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: seconds of each variant at each size, and in brackets how many times faster than the public code."""
+    public = {(row["proteins"], row["length"]): row for row in rows if row["variant"] == "public"}
+    lines = ["| proteins x residues | variant | " + " | ".join(PARTS) + " | peak MiB |", "|" + " --- |" * 8]
+    for row in rows:
+        other = public.get((row["proteins"], row["length"]))
+        cells = [_cell(row["median_s"].get(part), other and other["median_s"].get(part)) for part in PARTS]
+        share = f" ({row['peak_mib'] / other['peak_mib']:.2f})" if other and other is not row else ""
+        size = f"{row['proteins']} x {row['length']}"
+        lines.append(f"| {size} | {row['variant']} | {' | '.join(cells)} | {row['peak_mib']:.0f}{share} |")
+    return "\n".join(lines)
+
+
+def _cell(seconds: float | None, other: float | None) -> str:
+    if seconds is None:
+        return ""
+    text = f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
+    return f"{text} ({other / seconds:.1f}x)" if other and other != seconds else text
+
+
+def pictures(result: dict[str, Any]) -> None:
+    """Step time and peak memory by size and variant; microseconds a residue along each axis."""
+    rows = [
+        {
+            "size": f"{row['proteins']} x {row['length']}",
+            "variant": row["variant"],
+            "step": row["median_s"]["step"],
+            "peak": row["peak_mib"],
+        }
+        for row in result["sizes"]
+    ]
+    panels = [
+        {
+            "mark": "bar",
+            "encoding": {
+                "x": {"field": "size", "type": "nominal", "sort": None, "title": "proteins x residues"},
+                "xOffset": {"field": "variant", "sort": None},
+                "y": {"field": field, "type": "quantitative", "title": title},
+                "color": {"field": "variant", "sort": None},
+            },
+        }
+        for field, title in (("step", "seconds a step"), ("peak", "peak memory, MiB"))
+    ]
+    draw({"data": {"values": rows}, "hconcat": panels}, PICTURES / "speed.png")
+    points = [
+        {"axis": row["axis"], "value": float(row["arguments"][-1]), "ms": 1e3 * row["median_s"]["step"]}
+        for row in result["scaling"]
+        if not row["axis"].startswith("width")
+    ]
+    draw(
+        {
+            "data": {"values": points},
+            "facet": {"field": "axis", "columns": 3, "title": None},
+            "spec": {
+                "width": 170,
+                "height": 130,
+                "mark": {"type": "line", "point": True},
+                "encoding": {
+                    "x": {"field": "value", "type": "quantitative", "title": None},
+                    "y": {"field": "ms", "type": "quantitative", "title": "ms a step"},
+                },
+            },
+            "resolve": {"scale": {"x": "independent", "y": "independent"}},
+        },
+        PICTURES / "speed_scaling.png",
+    )
+
+
+def main() -> None:
+    """Draw, and put the table between the marks of the page."""
+    result = json.loads(RESULTS.read_text())
+    pictures(result)
+    before, _, rest = PAGE.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{START}\n{table(result['sizes'])}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
