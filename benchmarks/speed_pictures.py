@@ -1,4 +1,4 @@
-"""Pictures and the table of docs/speed.md from benchmarks/results/speed.json."""
+"""Pictures and the tables of docs/speed.md from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from benchmarks.pictures import draw
 
 RESULTS, PICTURES, PAGE = Path("benchmarks/results/speed.json"), Path("docs/pictures"), Path("docs/speed.md")
 PARTS = ("step", "encoder", "partitioner", "inference", "graphs")
-START, END = "<!-- speed -->", "<!-- /speed -->"
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -81,13 +80,31 @@ def pictures(result: dict[str, Any]) -> None:
     )
 
 
+def accuracy() -> str:
+    """Markdown: validation accuracy after each epoch, by processor time."""
+    lines = ["| run | validation accuracy after an epoch (processor seconds) |", "| --- | --- |"]
+    for path in sorted(RESULTS.parent.glob("accuracy_*.json")):
+        _, which, seed = path.stem.split("_")
+        points = json.loads(path.read_text())["points"]
+        shown = ", ".join(f"{point['val_acc']:.3f} ({point['cpu_s']:.0f})" for point in points)
+        lines.append(f"| {which}, seed {seed} | {shown} |")
+    return "\n".join(lines)
+
+
+def between(text: str, name: str, content: str) -> str:
+    """The text with ``content`` between the marks of ``name``."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{content}\n{end}{after}"
+
+
 def main() -> None:
-    """Draw, and put the table between the marks of the page."""
+    """Draw, and put the tables between the marks of the page."""
     result = json.loads(RESULTS.read_text())
     pictures(result)
-    before, _, rest = PAGE.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{START}\n{table(result['sizes'])}\n{END}{after}")
+    text = between(PAGE.read_text(), "speed", table(result["sizes"]))
+    PAGE.write_text(between(text, "accuracy", accuracy()))
 
 
 if __name__ == "__main__":

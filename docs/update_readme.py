@@ -26,6 +26,7 @@ SHOWN = {
     "Faithfulness": "faithfulness",
     "Chains per class": "chains_per_class",
     "Chain lengths": "chain_lengths",
+    "Leakage": "leakage",
 }
 """Plot of dvc.yaml -> file in docs/pictures."""
 PREDICTORS = {
