@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, nargs="?")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--scratch", type=Path, default=Path("/tmp/bioblobs_accuracy"))
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "bioblobs_accuracy")
     parser.add_argument("--others", nargs="*", default=[], help="arguments for our stage")
     args = parser.parse_args()
     begin(1)

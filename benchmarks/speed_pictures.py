@@ -13,7 +13,7 @@ PARTS = ("step", "encoder", "partitioner", "inference", "graphs")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: seconds of each variant at each size, and in brackets how many times faster than the public code."""
+    """Markdown: duration of each variant at each size; in brackets how many times faster than public."""
     public = {(row["proteins"], row["length"]): row for row in rows if row["variant"] == "public"}
     lines = ["| proteins x residues | variant | " + " | ".join(PARTS) + " | peak MiB |", "|" + " --- |" * 8]
     for row in rows:
