@@ -29,8 +29,8 @@ SMALL = [
 
 @pytest.mark.parametrize("variant", [[], ["--bf16"], ["--recompute", "--step-only"]])
 def test_a_case_measures_every_part(variant: list[str]) -> None:
-    done = ok(run([sys.executable, "-m", "benchmarks.case", *SMALL, *variant], ROOT, PYTHONPATH="src"))
-    found = json.loads(done.stdout.splitlines()[-1])
+    printed = ok(run([sys.executable, "-m", "benchmarks.case", *SMALL, *variant], ROOT, PYTHONPATH="src"))
+    found = json.loads(printed.splitlines()[-1])
     parts = (
         {"step"} if "--step-only" in variant else {"step", "encoder", "partitioner", "inference", "graphs"}
     )
