@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -48,6 +46,8 @@ POLL = 0.05
 
 class Corpus:
     """``copies`` of 1,000 parsed chains: a source as any other, of five classes."""
+
+    split_name = "simulated"
 
     def __init__(self, copies: int) -> None:
         source = SampleSource(DataConfig(data_dir=str(ROOT / "data")))
@@ -85,6 +85,10 @@ class Corpus:
         return [dataclasses.replace(chain, coordinates=moved.astype(np.float32))]
 
     def class_names(self) -> dict[str, str]:
+        """See bioblobs.datasets.source.Source."""
+        return {}
+
+    def left_out(self) -> dict[str, int]:
         """See bioblobs.datasets.source.Source."""
         return {}
 
@@ -177,21 +181,6 @@ def resident(process: psutil.Process) -> int:
     return total
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    names = ("numpy", "scipy", "pandas", "pyarrow", "torch")
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "unknown")
-    return {
-        "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_bytes": psutil.virtual_memory().total,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        **{name: importlib.metadata.version(name) for name in names},
-    }
-
-
 def draw(rows: list[dict[str, Any]]) -> None:
     """Speed, memory and time to the first batch against the number of chains."""
     import vl_convert
@@ -248,8 +237,10 @@ def main() -> None:
                 row |= measured(what, scale, store, args.workers)
         rows.append(row)
         print(json.dumps(row), flush=True)
+    from benchmarks.machine import record  # here: it imports torch, which no measurement should wait for
+
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    about = {"edge_types": EDGE_TYPES, "workers": args.workers, "machine": machine()}
+    about = {"edge_types": EDGE_TYPES, "workers": args.workers, "machine": record()}
     RESULT.write_text(json.dumps({**about, "runs": rows}, indent=1) + "\n")
     draw(rows)
 

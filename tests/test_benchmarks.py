@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import ROOT
-from runs import ok, run
+from runs import run
 
 SMALL = [
     "--proteins",
@@ -27,10 +29,16 @@ SMALL = [
 ]
 
 
+def measured(*words: str) -> dict[str, Any]:
+    """What a benchmark prints on its last line."""
+    done = run([sys.executable, *words], ROOT, PYTHONPATH="src")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
 @pytest.mark.parametrize("variant", [[], ["--bf16"], ["--recompute", "--step-only"]])
 def test_a_case_measures_every_part(variant: list[str]) -> None:
-    printed = ok(run([sys.executable, "-m", "benchmarks.case", *SMALL, *variant], ROOT, PYTHONPATH="src"))
-    found = json.loads(printed.splitlines()[-1])
+    found = measured("-m", "benchmarks.case", *SMALL, *variant)
     parts = (
         {"step"} if "--step-only" in variant else {"step", "encoder", "partitioner", "inference", "graphs"}
     )
@@ -47,3 +55,13 @@ def test_the_page_shows_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = between(text, "speed", table(json.loads(RESULTS.read_text())["sizes"]))
     assert between(shown, "accuracy", accuracy()) == text
+
+
+def test_preparing_and_opening_a_simulated_corpus_are_measured(tmp_path: Path) -> None:
+    rest = ["--scales", "1", "--folder", str(tmp_path / "store"), "--workers", "1"]
+    made, opened = (
+        measured("benchmarks/data_scaling.py", "--measure", what, *rest)
+        for what in ("prepare", "first_batch")
+    )
+    assert made["chains"] == 1000 and made["chains_per_second"] > 0
+    assert 0 < opened["open_seconds"] < opened["first_batch_seconds"]
