@@ -14,7 +14,7 @@ from bioblobs.results import write_text
 
 
 def run(config: Config, paths: Paths) -> None:
-    """Have the files of the data set; other sources need none, and get the empty folder that DVC expects."""
+    """Have the files of the data set; other sources need none, and get the folder that DVC expects."""
     data = config.data
     root = shake_root(data.data_dir, data.dataset_name)
     root.mkdir(parents=True, exist_ok=True)
@@ -23,6 +23,10 @@ def run(config: Config, paths: Paths) -> None:
         ensure_files(root, data.dataset_name)
         print(f"{root}: complete")
     else:
+        if not any(root.iterdir()):  # DVC warns of an empty folder, each time
+            write_text(
+                root / "README.md", f"{data.dataset_name}: ProteinShake's files go here (docs/data.md)\n"
+            )
         print(f"data.source {data.source}: nothing to download")
 
 
