@@ -380,6 +380,9 @@ def test_stage_fetches_for_proteinshake_only(
     download.main([*flags, "--data.source=sample"])
     assert (tmp_path / "raw" / ".gitignore").read_text() == "*\n"
     assert not server.ranges
+    (told,) = (tmp_path / "raw" / "scop").iterdir()
+    assert "docs/data.md" in told.read_text()
+    told.unlink()
     download.main([*flags, "--data.source=proteinshake"])
     assert_complete(tmp_path / "raw" / "scop", server)
     assert "complete" in capsys.readouterr().out
