@@ -333,3 +333,45 @@ def test_state_of_the_source_sees_every_change(folder: Path) -> None:
     assert changed != before
     (folder / "new.pdb").write_text("x")
     assert source_state(config(folder)) != changed
+
+
+def test_files_of_one_stem_are_told_apart_by_their_whole_names(folder: Path) -> None:
+    shutil.copy(folder / "p0.pdb", folder / "p0.ent")
+    table(folder, ("p0.pdb", "A", "a", "train"), ("p0.ent", "A", "b", "train"), ("p1.pdb", "A", "a", "val"))
+    assert FolderSource(config(folder)).table()["id"].tolist() == ["p0.pdb_A", "p0.ent_A", "p1_A"]
+
+
+def test_linked_folders_are_read_and_watched(folder: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    shutil.copy(folder / "p0.pdb", away / "linked.pdb")
+    shutil.copy(folder / "p0.pdb", away / "odd.pdb1")  # a name that says nothing, but the table names it
+    (folder / "more" / "link").symlink_to(away)
+    (folder / "more" / "round").symlink_to(folder)
+    table(folder, ("more/link/linked", "A", "a", "train"), ("more/link/odd.pdb1", "A", "b", "train"))
+    data = config(folder)
+    assert FolderSource(data).table()["error"].isna().all()
+    before = source_state(data)
+    (away / "odd.pdb1").write_text("changed")
+    assert source_state(data) != before
+
+
+def test_reason_is_named_where_nothing_can_be_read(folder: Path) -> None:
+    (folder / "p0.pdb").write_text("")
+    table(folder, ("p0", "a"), head="file,label")
+    with pytest.raises(BioBlobsError, match=r"none of 1 chains can be read; the first, p0: "):
+        prepare_store(config(folder), 0, folder.parent / "prepared")
+
+
+def test_long_chains_are_counted_as_long_where_splits_are_made_here(folder: Path) -> None:
+    write(structure_of(chain_of(small_protein("p4", 4, 12))), folder / "p4.pdb")
+    table(folder, *[(f"p{i}", "ab"[i % 2]) for i in range(5)], head="file,label")
+    report = prepare_store(config(folder, split="random", max_length=11), 0, folder.parent / "prepared")
+    assert report.summary["dropped"]["longer than 11 residues"] == 1
+    assert "no split" not in report.summary["dropped"]
+
+
+def test_threshold_is_refused_before_files_are_read(folder: Path) -> None:
+    table(folder, ("p0", "a"), head="file,label")
+    with pytest.raises(BioBlobsError, match=r"split_similarity_threshold"):
+        FolderSource(config(folder, split="structure", split_similarity_threshold=0.33))

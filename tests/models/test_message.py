@@ -116,3 +116,18 @@ def test_recomputation_keeps_nothing_of_an_edge(monkeypatch: pytest.MonkeyPatch)
         return sum(held.values())
 
     assert kept(True) - kept(False) == 2 * RESIDUES * NEIGHBOURS * 8  # two products of 8 scalars an edge
+
+
+def test_zero_and_tiny_vectors_have_finite_gradients_in_fp16() -> None:
+    # 1e-8, the smallest squared length elsewhere, is zero in fp16: lengths of zero would divide by it.
+    message = Message((16, 4), (6, 1))
+    node, edge, neighbours = case((16, 4), (6, 1))
+    still = (
+        node[0].detach().float().requires_grad_(),
+        torch.full((3, RESIDUES, 4), 1e-5, requires_grad=True),
+    )
+    flat = (edge[0].detach().float(), torch.zeros(3, RESIDUES, NEIGHBOURS, 1))
+    with torch.autocast("cpu", torch.float16):
+        s, v = message(still, flat, neighbours, None)
+    (s.square().sum() + v.square().sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in [*message.parameters(), *still])

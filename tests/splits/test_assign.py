@@ -98,7 +98,7 @@ def test_links_join_what_they_connect_and_nothing_else() -> None:
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=10, max_size=120),
     seed=st.integers(0, 1000),
-    fractions=st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.5, 0.0, 0.5), (1.0, 0.0, 0.0)]),
+    fractions=st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.4, 0.1, 0.5)]),
 )
 @settings(deadline=None)
 def test_clusters_stay_whole_and_shares_are_near(
@@ -156,8 +156,6 @@ def test_three_chains_make_three_splits_and_say_so(capsys: pytest.CaptureFixture
 def test_two_chains_cannot_make_three_splits() -> None:
     with pytest.raises(BioBlobsError, match=r"data\.split: 2 clusters .* cannot fill 3 splits"):
         assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, config("random"), 0)
-    halves = config("random", split_fractions=(0.5, 0.0, 0.5))
-    assert sorted(assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, halves, 0)) == ["test", "train"]
 
 
 def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
@@ -181,7 +179,7 @@ def test_a_threshold_that_proteinshake_does_not_have_is_refused(split: str, thre
         assign_splits(["AAA"], NO_CA, [("a",)], config(split, split_similarity_threshold=threshold), 0)
 
 
-@pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (0.5, 0.2, 0.2)])
+@pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.2, 0.2)])
 def test_impossible_shares_are_refused_by_their_key(shares: tuple[float, float, float]) -> None:
     with pytest.raises(BioBlobsError, match=r"data\.split_fractions"):
         DataConfig(split_fractions=shares)

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from bioblobs.datasets.folder_scan import Scratch, scan
 from bioblobs.datasets.folder_table import Entry, find_table, read_table
-from bioblobs.datasets.tasks import split_column
+from bioblobs.datasets.selection import wanted
+from bioblobs.datasets.store import SPLITS
+from bioblobs.datasets.tasks import split_column, task_of
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import Protein, ProteinError, usable
+from bioblobs.splits.assign import check_threshold
 from bioblobs.structures.files import find_structures, stem_of
 
-NO_SPLIT = ""
 Item = bytes | ProteinError
 """A pickled protein of this process's own scratch file, or why there is none."""
 
@@ -34,6 +36,8 @@ class FolderSource:
     def __init__(self, data: DataConfig, seed: int = 0) -> None:
         self.data, self.seed, self.folder = data, seed, Path(data.folder)
         self.listing = read_table(self.folder, data.table)
+        if not self.listing.has_splits:
+            check_threshold(data)
         self.scratch = Scratch()
         self.errors: dict[int, ProteinError] = {}
         self.split_name = "split column of the table" if self.listing.has_splits else split_column(data)
@@ -87,7 +91,7 @@ class FolderSource:
                 self.errors[row] = ProteinError(f"no such file in {self.folder}")
             else:
                 of_file.setdefault(entry.path, []).append(row)
-        names = [_name(entry, entry.chain) for entry in entries]
+        chains = [entry.chain for entry in entries]
         sequences = [""] * len(entries)
         requests = [(str(path), tuple(entries[row].chain for row in rows)) for path, rows in of_file.items()]
         for rows, outcomes in zip(of_file.values(), scan(requests, self.data.workers), strict=True):
@@ -96,36 +100,47 @@ class FolderSource:
                     self.errors[row] = outcome
                     continue
                 protein, chain = outcome
-                names[row] = _name(entries[row], chain)
+                chains[row] = chain
                 sequences[row] = decode(usable(protein)[0].residue_types)
                 self.scratch.put(row, protein)
-        return self._distinct(names), sequences
+        return self._distinct(chains), sequences
 
-    def _distinct(self, names: list[str]) -> list[str]:
-        """Ids that tell all rows apart: with the folders of the file where its name is not enough."""
+    def _distinct(self, chains: list[str]) -> list[str]:
+        """Ids that tell all rows apart: with folders, or the whole file name, where its stem is not enough.
+
+        Raises:
+            BioBlobsError: two rows name one chain of one file.
+        """
         entries = self.listing.entries
-        counts = pd.Series(names).value_counts()
-        longer = [
-            str(Path(entry.file).parent / name) if counts[name] > 1 else name
-            for name, entry in zip(names, entries, strict=True)
-        ]
-        first: dict[str, Entry] = {}
-        for name, entry in zip(longer, entries, strict=True):
-            if (other := first.setdefault(name, entry)) is not entry:
+        first: dict[tuple[Path | str, str], Entry] = {}
+        for entry, chain in zip(entries, chains, strict=True):
+            if (other := first.setdefault((entry.path or entry.file, chain), entry)) is not entry:
+                name = _name(entry, chain)
                 raise BioBlobsError(
                     f"{self.listing.path}: line {entry.line}, column file: {name}, as in line {other.line}"
                 )
-        return longer
+        names = [_name(entry, chain) for entry, chain in zip(entries, chains, strict=True)]
+        for whole in (False, True):
+            counts = pd.Series(names).value_counts()
+            names = [
+                name
+                if counts[name] == 1
+                else f"{entry.file}_{chain}"
+                if whole
+                else (Path(entry.file).parent / name).as_posix()
+                for name, entry, chain in zip(names, entries, chains, strict=True)
+            ]
+        return names
 
     def _assign(self, frame: pd.DataFrame, sequences: list[str]) -> list[str]:
-        """A split for the rows that can be used."""
+        """A split for the rows that will be used."""
         from bioblobs.splits.assign import assign_splits
 
-        usable_rows = (frame["length"] > 0) & (frame["labels"].map(len) > 0)
-        if self.data.max_length is not None:
-            usable_rows &= frame["length"] <= self.data.max_length
-        rows = np.flatnonzero(usable_rows).tolist()
-        split = [NO_SPLIT] * len(frame)
+        split = [SPLITS[0]] * len(frame)  # of rows that selection will drop anyway, for reasons of its own
+        readable = frame[frame["error"].isna()]
+        rows = wanted(readable, task_of(self.data), self.data, {}, has_splits=False).index.tolist()
+        if not rows:
+            return split
         chosen = assign_splits(
             [sequences[row] for row in rows],
             CAlphas(self.scratch, rows),
@@ -159,9 +174,10 @@ class CAlphas(Sequence[NDArray[np.float32]]):
 
 
 def folder_state(data: DataConfig) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of the table and every structure file."""
+    """Name, size and time of change of the table and of every file that is a structure or that it names."""
     folder = Path(data.folder)
-    files = [find_table(folder, data.table), *find_structures(folder)]
+    named = {entry.path for entry in read_table(folder, data.table).entries if entry.path}
+    files = [find_table(folder, data.table), *sorted({*find_structures(folder), *named})]
     found = [(path.relative_to(folder).as_posix(), path.stat()) for path in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 

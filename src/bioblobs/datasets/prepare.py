@@ -102,6 +102,11 @@ def prepare_store(
     """
     task, source = task_of(data), source or open_source(data, seed)
     table, unread = _readable(source.table())
+    if not len(table) and len(unread):
+        example = unread.iloc[0]
+        raise BioBlobsError(
+            f"data: none of {len(unread)} chains can be read; the first, {example['id']}: {example['error']}"
+        )
     selection = select(table, task, data, seed)
     dropped = {**source.left_out(), **selection.dropped}
     with StoreWriter(path, data.edge_types) as writer:

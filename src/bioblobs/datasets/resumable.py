@@ -97,7 +97,9 @@ def _fetch_rest(session: requests.Session, url: str, part: Path) -> None:
         if begins is not None and begins in (0, start):
             _write(answer, part, begins)
             return
-    part.unlink()  # not the beginning of what is there now
+    if not start:
+        raise FetchError(f"{url} answers {answer.status_code} without saying which bytes it sends")
+    part.unlink(missing_ok=True)  # not the beginning of what is there now
     _fetch_rest(session, url, part)
 
 

@@ -37,26 +37,9 @@ def select(table: pd.DataFrame, task: Task, data: DataConfig, seed: int) -> Sele
     Raises:
         BioBlobsError: no training protein is left.
     """
-    table = table.reset_index(names="row")
     dropped: dict[str, int] = {}
-
-    def keep(mask: pd.Series, reason: str) -> None:
-        nonlocal table
-        if count := int((~mask).sum()):
-            dropped[reason] = count
-        table = table[mask]
-
-    keep(table["labels"].map(len) > 0, "no label")
-    if not task.multilabel:
-        keep(table["labels"].map(len) == 1, "several labels in a single-label task")
-    keep(table["split"].isin(SPLITS), "no split")
-    if data.max_length is not None:
-        keep(table["length"] <= data.max_length, f"longer than {data.max_length} residues")
-    least = data.min_class_size or task.min_class_size
-    sizes = Counter(label for labels in table["labels"] for label in labels)
-    frequent = {label for label, count in sizes.items() if count >= least}
-    table = table.assign(labels=table["labels"].map(lambda ls: tuple(x for x in ls if x in frequent)))
-    keep(table["labels"].map(len) > 0, f"class of fewer than {least} chains")
+    table = table.reset_index(names="row")
+    table = wanted(table, task, data, dropped)
     if data.subset is not None and data.subset < len(table):
         chosen = _stratified(table, data.subset, task, seed)
         dropped["outside data.subset"] = len(table) - len(chosen)
@@ -66,6 +49,32 @@ def select(table: pd.DataFrame, task: Task, data: DataConfig, seed: int) -> Sele
             f"data: no training protein is left of {data.dataset_name} (left out: {dropped or 'none'})"
         )
     return Selection(table.reset_index(drop=True), dropped)
+
+
+def wanted(
+    table: pd.DataFrame, task: Task, data: DataConfig, dropped: dict[str, int], has_splits: bool = True
+) -> pd.DataFrame:
+    """The rows that labels, split and length let in, without rare labels; counts the others, by reason."""
+    table = _keep(table, table["labels"].map(len) > 0, "no label", dropped)
+    if not task.multilabel:
+        single = table["labels"].map(len) == 1
+        table = _keep(table, single, "several labels in a single-label task", dropped)
+    if has_splits:
+        table = _keep(table, table["split"].isin(SPLITS), "no split", dropped)
+    if data.max_length is not None:
+        short = table["length"] <= data.max_length
+        table = _keep(table, short, f"longer than {data.max_length} residues", dropped)
+    least = data.min_class_size or task.min_class_size
+    sizes = Counter(label for labels in table["labels"] for label in labels)
+    frequent = {label for label, count in sizes.items() if count >= least}
+    table = table.assign(labels=table["labels"].map(lambda ls: tuple(x for x in ls if x in frequent)))
+    return _keep(table, table["labels"].map(len) > 0, f"class of fewer than {least} chains", dropped)
+
+
+def _keep(table: pd.DataFrame, mask: pd.Series, reason: str, dropped: dict[str, int]) -> pd.DataFrame:
+    if count := int((~mask).sum()):
+        dropped[reason] = count
+    return table[mask]
 
 
 def _stratified(table: pd.DataFrame, size: int, task: Task, seed: int) -> pd.DataFrame:

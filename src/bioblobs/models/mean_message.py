@@ -24,6 +24,8 @@ from torch.autograd.function import once_differentiable
 
 from bioblobs.models.gvp import EPS
 
+HALF_EPS = 1e-6
+"""The same for fp16, in which 1e-8 is zero."""
 CHUNK_FLOATS = {"cpu": 1 << 20, "cuda": 1 << 28}
 """Largest width of a message times edges a chunk, by kind of device; on the CPU measured (docs/speed.md)."""
 
@@ -286,7 +288,8 @@ def _map(vectors: Tensor, weight: Tensor) -> Tensor:
 def _lengths(vectors: Tensor) -> Tensor:
     """(3, c, h) -> (c, h)."""
     x, y, z = vectors
-    return torch.addcmul(x * x, y, y).addcmul_(z, z).add_(EPS).sqrt_()
+    eps = HALF_EPS if vectors.dtype == torch.float16 else EPS
+    return torch.addcmul(x * x, y, y).addcmul_(z, z).add_(eps).sqrt_()
 
 
 def _scalars_and_lengths(pre: Tensor, hidden: Tensor) -> Tensor:

@@ -134,7 +134,7 @@ class Partitioner(Select):
             undirected: True where ``edge_index`` holds both directions of every edge, once each.
 
         Raises:
-            ValueError: an edge names a node that is not there.
+            ValueError: an edge names a node that is not there, or a graph has none.
         """
         if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < len(x):
             raise ValueError(f"edge_index: expected nodes 0..{len(x) - 1}; got {int(edge_index.max())}")
@@ -144,6 +144,8 @@ class Partitioner(Select):
             edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=len(x))
         edge_index = edge_index[:, edge_index[1].argsort(stable=True)]
         size = int(batch[-1]) + 1 if len(batch) else 0
+        if len(batch.unique()) != size:
+            raise ValueError(f"batch: expected a node in every graph 0..{size - 1}")
         blobs = self.partition(x, edge_index, batch, size)
         member = (blobs.assignment >= 0).nonzero().squeeze(-1)
         return SelectOutput(

@@ -70,10 +70,8 @@ class DataConfig(Group):
     def check(self) -> None:
         """See :meth:`Group.check`."""
         refuse, shares = _Refuse(self.path), tuple(self.split_fractions)
-        if shares[0] <= 0 or abs(sum(shares) - 1) > 1e-6:
-            refuse(
-                "split_fractions", list(shares), "shares of train, val and test that sum to 1, train above 0"
-            )
+        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            refuse("split_fractions", list(shares), "shares of train, val and test, above 0, that sum to 1")
         threshold = self.split_similarity_threshold
         if self.source == "proteinshake" and self.split != "random" and threshold not in SHAKE_THRESHOLDS:
             published = ", ".join(f"{each:g}" for each in SHAKE_THRESHOLDS)

@@ -78,7 +78,7 @@ def plan_splits(
     seed: int,
 ) -> SplitPlan:
     """See :func:`assign_splits`; what was decided, and how."""
-    threshold = _threshold(data)
+    threshold = check_threshold(data)
     links, tool = [identical(sequences)], ""
     if data.split == "sequence":
         tool = sequence_tool()
@@ -119,8 +119,7 @@ def distribute(
     if len(sizes) < len(wanted_splits):
         raise BioBlobsError(
             f"data.split: {len(sizes)} clusters of alike chains among {len(clusters)} cannot fill "
-            f"{len(wanted_splits)} splits; raise data.split_similarity_threshold, set a share of "
-            "data.split_fractions to 0, or use data.split=random"
+            f"{len(wanted_splits)} splits; raise data.split_similarity_threshold, or use data.split=random"
         )
     share = np.asarray(fractions, float)[wanted_splits]
     missing = share[:, None] * counts.sum(0)  # (splits, classes): what is still wanted
@@ -161,7 +160,12 @@ def _fill_empty(chosen: NDArray[np.int64], sizes: NDArray[np.int64], splits: int
             chosen[own[sizes[own].argmin()]] = split
 
 
-def _threshold(data: DataConfig) -> float:
+def check_threshold(data: DataConfig) -> float:
+    """The threshold of a split that is made here; 0 for random.
+
+    Raises:
+        BioBlobsError: it is none of :data:`THRESHOLDS`.
+    """
     allowed = THRESHOLDS.get(data.split, ())
     for value in allowed:
         if abs(value - data.split_similarity_threshold) < 1e-9:

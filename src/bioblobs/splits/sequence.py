@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Literal
+
+from joblib import cpu_count
 
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import decode, encode
@@ -38,7 +39,7 @@ def identity_hits(
         BioBlobsError: the tool is missing or failed, or a sequence is empty.
     """
     queries, targets = _plain(queries), None if targets is None else _plain(targets)
-    threads = os.cpu_count() or 1
+    threads = cpu_count()
     if tool == "mmseqs":
         return mmseqs.search(queries, targets, MAX_EVALUE, threads)
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
@@ -37,7 +37,7 @@ def structure_links(
     Raises:
         BioBlobsError: the tool is missing or failed.
     """
-    threads = os.cpu_count() or 1
+    threads = cpu_count()
     if tool == "foldseek":
         return foldseek.search(sequences, ca, threads).at_least(threshold)
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from bioblobs.datasets.prepare import open_store
@@ -72,7 +72,7 @@ def _by_structure(store: Store, held: Rows, train: Rows, split: NDArray[np.str_]
 
     bounds = store.offsets
     chains = [[store.coordinates[bounds[row] : bounds[row + 1], 1] for row in rows] for rows in (held, train)]
-    found = nearest_pairs(chains[0], chains[1], hits, os.cpu_count() or 1)
+    found = nearest_pairs(chains[0], chains[1], hits, cpu_count())
     nearest = Nearest(*found.best(len(held)))
     tool = f"TM-align, {hits} candidates a chain by 3Di states"
     return nearest, {"tool": tool, "definition": TM_SCORE, **_by_split(nearest, split)}

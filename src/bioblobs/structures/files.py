@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +73,29 @@ def stem_of(path: Path) -> str:
 
 
 def find_structures(folder: Path) -> list[Path]:
-    """Structure files in a folder and the folders in it, hidden ones left out, sorted by path."""
+    """Structure files in a folder and the folders in it, hidden ones left out, sorted by path.
+
+    Linked folders are followed, each once.
+    """
     return sorted(
         path
-        for path in folder.rglob("*")
-        if suffix_of(path)
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for parent in _folders(folder)
+        for path in parent.iterdir()
+        if suffix_of(path) and path.is_file() and not path.name.startswith(".")
     )
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """The folder and all in it that are not hidden."""
+    seen: set[str] = set()
+    for name, inner, _ in os.walk(top, followlinks=True):
+        real = os.path.realpath(name)
+        if real in seen:  # a link to a folder above it
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = sorted(each for each in inner if not each.startswith("."))
+        yield Path(name)
 
 
 def parse(path: Path, split_at_ter: bool = False) -> Parsed:
