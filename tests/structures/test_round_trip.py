@@ -78,7 +78,13 @@ def with_alternates(chain: gemmi.Chain, rows: set[int]) -> gemmi.Chain:
     return chain
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(proteins(), st.sets(st.integers(0, 14), max_size=4))
 def test_what_is_written_is_read_in_both_formats(written: list[Protein], alternates: set[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
