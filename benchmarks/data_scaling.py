@@ -183,7 +183,7 @@ def resident(process: psutil.Process) -> int:
 
 def draw(rows: list[dict[str, Any]]) -> None:
     """Speed, memory and time to the first batch against the number of chains."""
-    import vl_convert
+    from benchmarks.pictures import draw as draw_picture
 
     values = [
         {
@@ -212,9 +212,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
         }
         for name, title in titles.items()
     ]
-    PICTURE.write_bytes(
-        vl_convert.vegalite_to_png({"data": {"values": values}, "hconcat": panels}, scale=1.5)
-    )
+    draw_picture({"data": {"values": values}, "hconcat": panels}, PICTURE)
 
 
 def main() -> None:

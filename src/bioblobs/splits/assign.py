@@ -112,16 +112,15 @@ def distribute(
     from ``seed``.
 
     Raises:
-        BioBlobsError: fewer clusters than splits that must not be empty.
+        BioBlobsError: fewer clusters than splits.
     """
     counts, sizes = _contents(clusters, labels)
-    wanted_splits = [index for index, share in enumerate(fractions) if share > 0]
-    if len(sizes) < len(wanted_splits):
+    if len(sizes) < len(fractions):
         raise BioBlobsError(
             f"data.split: {len(sizes)} clusters of alike chains among {len(clusters)} cannot fill "
-            f"{len(wanted_splits)} splits; raise data.split_similarity_threshold, or use data.split=random"
+            f"{len(fractions)} splits; raise data.split_similarity_threshold, or use data.split=random"
         )
-    share = np.asarray(fractions, float)[wanted_splits]
+    share = np.asarray(fractions, float)
     missing = share[:, None] * counts.sum(0)  # (splits, classes): what is still wanted
     weight = 1 / (share[:, None] * counts.sum(0).clip(min=1))
     random = np.random.default_rng(seed).permutation(len(sizes))
@@ -130,8 +129,8 @@ def distribute(
         change = (weight * counts[cluster] * (counts[cluster] - 2 * missing)).sum(1)
         chosen[cluster] = change.argmin()
         missing[chosen[cluster]] -= counts[cluster]
-    _fill_empty(chosen, sizes, len(wanted_splits))
-    return np.array(wanted_splits)[chosen][clusters]
+    _fill_empty(chosen, sizes, len(share))
+    return chosen[clusters]
 
 
 def _contents(
