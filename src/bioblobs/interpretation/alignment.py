@@ -1,8 +1,8 @@
 """Whole blobs of a code aligned in pairs by TM-align, against blobs of other codes of the same sizes.
 
-Blobs are bundles of pieces of chain, of different sizes: which residue lies on which, TM-align (Zhang & Skolnick
-2005) finds. It knows order along the chain and shape, nothing of residue types. Its scores of such small
-pieces mean little by themselves; the comparison tells.
+Blobs are bundles of pieces of chain, of different sizes: which residue lies on which, TM-align (Zhang &
+Skolnick 2005) finds. It knows order along the chain and shape, nothing of residue types. Its scores of such
+small pieces mean little by themselves; the comparison tells.
 """
 
 from __future__ import annotations

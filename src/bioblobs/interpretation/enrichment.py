@@ -52,7 +52,7 @@ def enrichment_table(holds: NDArray[np.bool_], has: NDArray[np.bool_]) -> pd.Dat
 def enriched_classes(
     codes: list[int], holds: NDArray[np.bool_], has: NDArray[np.bool_], significance: float
 ) -> tuple[dict[int, list[tuple[int, dict[str, Any]]]], int]:
-    """For each code its enriched classes as (label, numbers), surest first; and the number of pairs tested."""
+    """For each code its enriched classes as (label, numbers), surest first; and how many pairs there were."""
     table = enrichment_table(holds, has)
     found: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     sure = table[table["p_adjusted"] < significance].sort_values("p", kind="stable")

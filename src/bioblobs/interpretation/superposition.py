@@ -1,8 +1,8 @@
 """Is a code a piece of structure? C-alphas around its seeds, superposed, against blobs of other codes.
 
-Windows of 15 residues around the seeds are superposed in pairs by Biotite (Kabsch 1976). How tight a code is, is the
-mean RMSD over its pairs, compared with that of sets of as many blobs of other codes: once drawn from any, once from
-seeds of the same secondary structure, because two helices superpose whatever their code.
+Windows of 15 residues around the seeds are superposed in pairs by Biotite (Kabsch 1976). How tight a code
+is, is the mean RMSD over its pairs, compared with that of sets of as many blobs of other codes: once drawn
+from any, once from seeds of the same secondary structure, because two helices superpose whatever their code.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> d
     at = residues.offsets[members["protein"].to_numpy(int)] + members["seed"].to_numpy(int)
     around = windows(residues, at)
     whole = (around >= 0).all(1)
-    blobs = members.assign(structure=residues.structure[at]).loc[whole]
+    blobs = members.assign(structure=residues.structure[at]).iloc[np.flatnonzero(whole)]
     traces = residues.ca[around[whole]]
     pool = _draw_pool(blobs, traces, np.random.default_rng(seed))
     places = pd.Series(np.arange(len(blobs)))

@@ -22,6 +22,7 @@ from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.faithfulness import deletion_test
 from bioblobs.interpretation.logo import LOGOS
 from bioblobs.interpretation.membership import blob_table
+from bioblobs.interpretation.reading import SCHEMA_VERSION
 from bioblobs.interpretation.records import protein_records
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.parameters.parsing import parse
@@ -30,7 +31,6 @@ from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
 from bioblobs.training.process import begin
 
-SCHEMA_VERSION = "2.0"
 FALL_EDGES = (-1, -0.1, -0.05, -0.02, -0.005, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 """Bins of the fall in probability: fine where most proteins are."""
 
