@@ -1,4 +1,4 @@
-"""Write docs/interpretability_json.md from the JSON Schema of the report; ``--check``: say whether it is so."""
+"""Write docs/interpretability_json.md from the report's JSON Schema; ``--check``: say whether it is so."""
 
 from __future__ import annotations
 
@@ -32,25 +32,26 @@ Read it from Python; version and form are checked, and what is wrong is said in 
 
 ## How to read the tests
 
-**Enriched classes.** The unit is the protein: several blobs of one protein with the same code count once. Fisher's
-exact test is one-sided, Benjamini-Hochberg corrected over all pairs of a code and a class; the effect is the
-conditional odds ratio with its exact 95 % interval. Labels are those of the test proteins, which training did not
-see. Under permuted labels nothing is found (a test holds that). Proteins of one family are not independent of each
-other, and the split keeps families whole: a p-value speaks of these proteins.
+**Enriched classes.** The unit is the protein: several blobs of one protein with the same code count once.
+Fisher's exact test is one-sided, Benjamini-Hochberg corrected over all pairs of a code and a class; the
+effect is the conditional odds ratio with its exact 95 % interval. Labels are those of the test proteins,
+which training did not see. Under permuted labels nothing is found (a test holds that). Proteins of one
+family are not independent of each other, and the split keeps families whole: a p-value speaks of these
+proteins.
 
-**Against background.** The background of a code is the proteins that hold it. The residues that a code holds in a
-protein are moved together to random places along the chain, each protein by itself. So neither the composition of
-the proteins nor the length of helices makes a code special. What the test does find is partly the model's own
-doing: residue types are among its inputs.
+**Against background.** The background of a code is the proteins that hold it. The residues that a code
+holds in a protein are moved together to random places along the chain, each protein by itself. So neither
+the composition of the proteins nor the length of helices makes a code special. What the test does find is
+partly the model's own doing: residue types are among its inputs.
 
-**Superposition.** Windows of 15 residues around the seeds (C-alphas), superposed in pairs, one blob a protein. Two
-controls: sets of blobs of any other codes, and sets whose seeds have the same secondary structures. The second
-is the harder one: helices superpose whatever their code. Whole blobs are aligned by TM-align, beside sets of the same
-sizes.
+**Superposition.** Windows of 15 residues around the seeds (C-alphas), superposed in pairs, one blob a
+protein. Two controls: sets of blobs of any other codes, and sets whose seeds have the same secondary
+structures. The second is the harder one: helices superpose whatever their code. Whole blobs are aligned by
+TM-align, beside sets of the same sizes.
 
-**Motif.** Blobs are not aligned to each other, so residues are counted by their place before and after the seed. The
-window stops at an end of the chain and at a break in it. Bits are relative to the composition of all proteins, after
-10 pseudo-counts: a code of one blob has almost none.
+**Motif.** Blobs are not aligned to each other, so residues are counted by their place before and after the
+seed. The window stops at an end of the chain and at a break in it. Bits are relative to the composition of
+all proteins, after 10 pseudo-counts: a code of one blob has almost none.
 """
 
 
@@ -86,8 +87,10 @@ def section(name: str, entry: dict[str, Any]) -> list[str]:
     """Heading, description and table of one object."""
     if "properties" not in entry:
         return [f"### {name}", "", f"{kind(entry)}. {entry['description']}", ""]
-    heading = [f"### {name}", "", *filter(None, [entry.get("description")])]
-    return [*heading, "", "| key | type | meaning |", "| --- | --- | --- |", *rows(entry["properties"]), ""]
+    heading = [f"### {name}", ""]
+    if "description" in entry:
+        heading += [entry["description"], ""]
+    return [*heading, "| key | type | meaning |", "| --- | --- | --- |", *rows(entry["properties"]), ""]
 
 
 def page() -> str:

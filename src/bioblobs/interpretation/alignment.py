@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bioblobs.interpretation.residues import Residues
 from bioblobs.interpretation.superposition import one_a_protein
 
-MEMBERS = 8
+MEMBERS = 6
 """Blobs of a code that are aligned, at most; drawn at random, one a protein."""
 SMALLEST = 5
 """Residues that TM-align needs."""

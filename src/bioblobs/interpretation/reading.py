@@ -36,7 +36,7 @@ class Report:
 
     @cached_property
     def proteins(self) -> pd.DataFrame:
-        """One row a protein, by ``id``: classes as lists, and the probability of class c in column ``p_c``."""
+        """One row a protein, by ``id``: classes as lists, the probability of class c in column ``p_c``."""
         rows = [
             {
                 **{name: protein[name] for name in ("id", "length", "true", "predicted")},
