@@ -1,4 +1,4 @@
-"""Enriched classes: SciPy's Fisher test, odds ratios that solve their equations, nothing by permuted labels."""
+"""Enriched classes: Fisher as SciPy has it, odds ratios that solve their equations, permuted labels."""
 
 from __future__ import annotations
 
