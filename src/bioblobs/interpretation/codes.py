@@ -1,138 +1,140 @@
-"""What a code stands for: composition, secondary structure, and the classes it is enriched in."""
+"""What a code stands for: its blobs, residues, sequence, structure and classes, put together."""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
-import biotite.structure as struc
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, fisher_exact
 
 from bioblobs.datasets.store import Store
-from bioblobs.proteins.alphabet import SYMBOLS
-
-BREAK_MIN = 4.5
-"""Distance of neighbouring C-alphas (angstrom) from which a residue is missing between them."""
-STRUCTURES = {"a": "helix", "b": "strand", "c": "coil", "": "coil"}
-
-
-def secondary_structure(store: Store, row: int) -> NDArray[np.str_]:
-    """(L,) helix, strand or coil from the C-alpha trace: P-SEA (Labesse et al. 1997), by Biotite."""
-    span = slice(store.offsets[row], store.offsets[row + 1])
-    length = int(store.offsets[row + 1] - store.offsets[row])
-    atoms = struc.AtomArray(length)
-    atoms.coord = np.asarray(store.coordinates[span, 1])
-    atoms.atom_name[:] = "CA"
-    atoms.res_name[:] = "GLY"  # any amino acid: the method looks at coordinates only
-    atoms.element[:] = "C"
-    # A break is seen as a jump in the number; author numbers may also repeat, or jump without a break.
-    steps = np.linalg.norm(np.diff(atoms.coord, axis=0), axis=-1)
-    atoms.res_id[:] = np.arange(length) + np.concatenate([[0], (steps > BREAK_MIN).cumsum()])
-    atoms.chain_id[:] = np.asarray(store.chain_ids[span]).astype(str)
-    return np.array([STRUCTURES[str(kind)] for kind in struc.annotate_sse(atoms)])
+from bioblobs.interpretation.alignment import align_blobs
+from bioblobs.interpretation.composition import against_background, shares
+from bioblobs.interpretation.enrichment import class_membership, enriched_classes, holders
+from bioblobs.interpretation.logo import LOGOS, logo_svg
+from bioblobs.interpretation.membership import member_table, usage
+from bioblobs.interpretation.motif import (
+    background_of,
+    count_letters,
+    frequencies,
+    information,
+    motif_entry,
+    windows,
+)
+from bioblobs.interpretation.residues import Residues, gather
+from bioblobs.interpretation.superposition import superpose_windows
 
 
-def blob_table(records: list[Any]) -> pd.DataFrame:
-    """One row a blob: protein (place among the records), code, importance, size."""
-    rows = [
-        (place, blob["code"], blob["importance"], blob["size"])
-        for place, record in enumerate(records)
-        for blob in record["blobs"]
-    ]
-    return pd.DataFrame(rows, columns=["protein", "code", "importance", "size"])
+@dataclass(frozen=True)
+class CodeReport:
+    """Codes as the report has them, and their pictures.
+
+    Attributes:
+        summary: schema ``dataset``: keys ``background``, ``codes`` and ``code_tests``.
+        logos: SVG text of each code, by the path that the code's entry names.
+    """
+
+    summary: dict[str, Any]
+    logos: dict[str, str]
 
 
 def describe_codes(
-    store: Store, rows: NDArray[np.int64], records: list[Any], significance: float
-) -> dict[str, Any]:
-    """Every code in use, most used first, and all residues as background (schema: ``codes``, ``background``).
+    store: Store, rows: NDArray[np.int64], records: list[Any], significance: float, seed: int
+) -> CodeReport:
+    """Every code in use, most used first, and all residues as background.
 
-    A class is enriched in a code where proteins holding the code have it more often than the others:
-    Fisher's exact test, one-sided, Benjamini-Hochberg corrected over all (code, class) pairs.
+    Args:
+        rows: rows of the store that ``records`` are of.
+        significance: corrected p-value below which a class counts as enriched.
+        seed: of the random moves, members and control sets.
     """
-    residues = _residue_table(store, rows, records)
-    background = _shares(residues)
-    blobs = blob_table(records)
-    enriched = _enrichment(store, records, blobs, significance)
-    described = []
-    counts = Counter(blobs["code"].tolist())
-    for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        members = blobs[blobs["code"] == code]
-        described.append(
-            {
-                "code": code,
-                "blobs": count,
-                "proteins": int(members["protein"].nunique()),
-                "mean_importance": round(float(members["importance"].mean()), 6),
-                "mean_size": round(float(members["size"].mean()), 3),
-                **_shares(residues[residues["code"] == code]),
-                "enriched_classes": enriched.get(code, []),
-            }
-        )
-    return {"background": background, "codes": described}
+    residues = gather(store, rows)
+    members = member_table(records)
+    codes = usage(members, records)
+    logos = _motifs(residues, members, codes)
+    differs = against_background(residues, members, seed)
+    structure = _superpositions(residues, members, records, seed)
+    in_use, holds = holders(members, len(records))
+    enriched, pairs = enriched_classes(in_use, holds, class_membership(store.classes, records), significance)
+    groups = dict(iter(members.groupby("code")))
+    for entry in codes:
+        code = entry["code"]
+        entry |= shares(residues, _places(residues, groups[code]))
+        entry["against_background"] = differs[code]
+        entry["superposition"] = structure[code]
+        entry["enriched_classes"] = [
+            {"class": store.classes[label], "name": store.class_names[label], **numbers}
+            for label, numbers in enriched.get(code, [])
+        ]
+    background = shares(residues, slice(None))
+    summary = {"background": background, "codes": codes, "code_tests": _tests(codes, pairs, significance)}
+    return CodeReport(summary, logos)
 
 
-def _residue_table(store: Store, rows: NDArray[np.int64], records: list[Any]) -> pd.DataFrame:
-    """One row a residue of ``rows``: type, structure, code of its blob (-1: in none)."""
-    parts = []
-    for row, record in zip(rows, records, strict=True):
-        code = np.full(record["length"], -1)
-        for blob in record["blobs"]:
-            code[blob["residues"]] = blob["code"]
-        span = slice(store.offsets[row], store.offsets[row + 1])
-        kinds = np.array(list(SYMBOLS))[store.residue_types[span]]
-        parts.append(
-            pd.DataFrame({"type": kinds, "structure": secondary_structure(store, row), "code": code})
-        )
-    return pd.concat(parts, ignore_index=True)
+def _places(residues: Residues, part: pd.DataFrame) -> NDArray[np.int64]:
+    """Residues of some blobs, as places among all."""
+    starts = residues.offsets[part["protein"].to_numpy(int)]
+    return np.concatenate(
+        [start + np.asarray(each, np.int64) for start, each in zip(starts, part["residues"], strict=True)]
+    )
 
 
-def _shares(residues: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Share of each residue type and each secondary structure."""
+def _motifs(residues: Residues, members: pd.DataFrame, codes: list[Any]) -> dict[str, str]:
+    """Add ``motif`` and ``logo`` to each entry; the pictures by path."""
+    background = background_of(residues)
+    around = windows(
+        residues, residues.offsets[members["protein"].to_numpy(int)] + members["seed"].to_numpy(int)
+    )
+    code_of = members["code"].to_numpy(int)
+    logos = {}
+    for entry in codes:
+        counts = count_letters(residues, around[code_of == entry["code"]])
+        chances = frequencies(counts, background)
+        entry["motif"] = motif_entry(counts, background)
+        entry["logo"] = f"{LOGOS}/{entry['code']}.svg"
+        title = f"Code {entry['code']}: residues around the seeds of {entry['blobs']} blobs"
+        logos[entry["logo"]] = logo_svg(chances, information(chances, background), title)
+    return logos
 
-    def share(column: str) -> dict[str, float]:
-        counts = Counter(residues[column].tolist())
-        return {name: round(counts[name] / len(residues), 4) for name in sorted(counts)}
 
-    return {"composition": share("type"), "secondary_structure": share("structure")}
-
-
-def _enrichment(
-    store: Store, records: list[Any], blobs: pd.DataFrame, significance: float
-) -> dict[Any, list[Any]]:
-    holders = {code: set(part["protein"]) for code, part in blobs.groupby("code")}
-    having = {
-        label: {place for place, record in enumerate(records) if name in record["true"]}
-        for label, name in enumerate(store.classes)
+def _superpositions(
+    residues: Residues, members: pd.DataFrame, records: list[Any], seed: int
+) -> dict[int, dict[str, Any]]:
+    """Schema ``superposition`` of every code, its medoids named as members are."""
+    found = {
+        "windows": superpose_windows(residues, members, seed),
+        "blobs": align_blobs(residues, members, seed),
     }
-    tests = []
-    for code, holder in holders.items():
-        for label, members in having.items():
-            if not members:
-                continue
-            both, neither = len(holder & members), len(records) - len(holder | members)
-            table = [[both, len(holder - members)], [len(members - holder), neither]]
-            ratio, p = fisher_exact(table, alternative="greater")
-            tests.append((code, label, both, float(ratio), float(p)))
-    if not tests:
-        return {}
-    adjusted = false_discovery_control([p for *_, p in tests])
-    found: dict[Any, list[Any]] = {}
-    for (code, label, both, ratio, p), q in sorted(
-        zip(tests, adjusted, strict=True), key=lambda item: item[1]
-    ):
-        if q < significance:
-            found.setdefault(code, []).append(
-                {
-                    "class": store.classes[label],
-                    "name": store.class_names[label],
-                    "proteins": both,
-                    "odds_ratio": round(ratio, 4) if np.isfinite(ratio) else None,
-                    "p": float(f"{p:.4g}"),
-                    "p_adjusted": float(f"{q:.4g}"),
-                }
-            )
-    return found
+    for entry in [entry for entries in found.values() for entry in entries.values()]:
+        row = members.loc[entry["medoid"]]
+        entry["medoid"] = {"protein": records[row["protein"]]["id"], "blob": int(row["blob"])}
+    return {
+        code: {name: entries.get(code) for name, entries in found.items()}
+        for code in members["code"].unique().tolist()
+    }
+
+
+def _tests(codes: list[Any], pairs: int, significance: float) -> dict[str, Any]:
+    """How many codes pass each test (schema: ``code_tests``)."""
+
+    def tighter(control: str) -> dict[str, int]:
+        entries = [code["superposition"]["windows"] for code in codes]
+        tested = [entry[control] for entry in entries if entry and entry[control]]
+        return {"tested": len(tested), "significant": sum(t["p_adjusted"] < significance for t in tested)}
+
+    differing = [
+        sum(row["p_adjusted"] < significance for row in code["against_background"]) for code in codes
+    ]
+    return {
+        "significance": significance,
+        "code_class_pairs": {"tested": pairs, "significant": sum(len(c["enriched_classes"]) for c in codes)},
+        "codes_enriched_in_a_class": {
+            "tested": len(codes),
+            "significant": sum(bool(c["enriched_classes"]) for c in codes),
+        },
+        "codes_unlike_background": {"tested": len(codes), "significant": sum(map(bool, differing))},
+        "codes_tighter_than_other_codes": tighter("other_codes"),
+        "codes_tighter_than_same_structure": tighter("same_structure"),
+    }

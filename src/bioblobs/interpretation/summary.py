@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import entropy
 
-from bioblobs.interpretation.codes import blob_table
+from bioblobs.interpretation.membership import blob_table
 from bioblobs.models.bioblobs import BioBlobs
 
 SATURATED = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from bioblobs import __version__
 from bioblobs.datasets.prepare import open_store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
-from bioblobs.interpretation.codes import blob_table, describe_codes
+from bioblobs.interpretation.code_table import code_table
+from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.faithfulness import deletion_test
+from bioblobs.interpretation.logo import LOGOS
+from bioblobs.interpretation.membership import blob_table
+from bioblobs.interpretation.reading import SCHEMA_VERSION
 from bioblobs.interpretation.records import protein_records
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.parameters.parsing import parse
@@ -26,7 +31,6 @@ from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
 from bioblobs.training.process import begin
 
-SCHEMA_VERSION = "1.0"
 FALL_EDGES = (-1, -0.1, -0.05, -0.02, -0.005, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 """Bins of the fall in probability: fine where most proteins are."""
 
@@ -45,7 +49,8 @@ def run(config: Config, paths: Paths) -> None:
     for batch, prediction in predictions(model, store, rows, "interpret"):
         records += protein_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
-    summary |= describe_codes(store, rows, records, keys.significance)
+    codes = describe_codes(store, rows, records, keys.significance, seed)
+    summary |= codes.summary
     summary["faithfulness"], falls = deletion_test(model, store, rows, records, keys.deletion_repeats, seed)
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -60,14 +65,23 @@ def run(config: Config, paths: Paths) -> None:
         "dataset": summary,
         "proteins": records,
     }
-    write_text(
-        Path(paths.output) / "interpretability" / "test_interpretability.json",
-        json.dumps(report, allow_nan=False) + "\n",
-    )
-    headline = {name: summary[name] for name in ("importance", "blobs", "codebook", "faithfulness")}
+    folder = Path(paths.output) / "interpretability"
+    _write_codes(folder, codes, keys.significance)
+    write_text(folder / "test_interpretability.json", json.dumps(report, allow_nan=False) + "\n")
+    headline = {
+        name: summary[name] for name in ("importance", "blobs", "codebook", "code_tests", "faithfulness")
+    }
     write_json(Path(paths.metrics) / "interpretability.json", headline)
     _plots(Path(paths.plots), records, summary, falls)
     _say(summary)
+
+
+def _write_codes(folder: Path, codes: CodeReport, significance: float) -> None:
+    """The code table, and the logos; those of an earlier run go."""
+    shutil.rmtree(folder / LOGOS, ignore_errors=True)
+    for name, picture in codes.logos.items():
+        write_text(folder / name, picture)
+    write_table(folder / "codes.csv", code_table(codes.summary["codes"], significance))
 
 
 def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDArray[np.float64]) -> None:
@@ -99,6 +113,9 @@ def _say(summary: dict[str, Any]) -> None:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
     print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes used")
     print(f"perplexity of their use: {codebook['perplexity']:.1f}")
+    for name, test in summary["code_tests"].items():
+        if name != "significance":
+            print(f"{name.replace('_', ' ')}: {test['significant']} of {test['tested']}")
     print(
         f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
         f"random residues by {faith['fall_random_residues']['value']:.3f}"

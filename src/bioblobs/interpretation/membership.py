@@ -1,0 +1,53 @@
+"""Which blobs hold which code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def blob_table(records: list[Any]) -> pd.DataFrame:
+    """One row a blob: protein (place among the records), code, importance, size."""
+    rows = [
+        (place, blob["code"], blob["importance"], blob["size"])
+        for place, record in enumerate(records)
+        for blob in record["blobs"]
+    ]
+    return pd.DataFrame(rows, columns=["protein", "code", "importance", "size"])
+
+
+def member_table(records: list[Any]) -> pd.DataFrame:
+    """One row a blob that has a code: what :func:`blob_table` says, its slot, seed and residues."""
+    rows = [(blob["blob"], blob["seed"], blob["residues"]) for record in records for blob in record["blobs"]]
+    extra = pd.DataFrame(rows, columns=["blob", "seed", "residues"])
+    blobs = pd.concat([blob_table(records), extra], axis=1)
+    return blobs[blobs["code"].notna()].astype({"code": int}).reset_index(drop=True)
+
+
+def usage(members: pd.DataFrame, records: list[Any]) -> list[dict[str, Any]]:
+    """Every code in use, most used first: its numbers, and its blobs, most important first.
+
+    ``importance_share`` is importance summed over a code's blobs, divided by the number of proteins: how
+    much of an average protein's prediction rests on the code. It sums to 1 over the codes.
+    """
+    ids = [record["id"] for record in records]
+    entries = []
+    for code, part in members.groupby("code"):
+        ranked = part.sort_values("importance", ascending=False, kind="stable")
+        blobs = [
+            {"protein": ids[protein], "blob": int(slot)}
+            for protein, slot in zip(ranked["protein"], ranked["blob"], strict=True)
+        ]
+        entries.append(
+            {
+                "code": int(str(code)),
+                "blobs": len(part),
+                "proteins": int(part["protein"].nunique()),
+                "mean_importance": round(float(part["importance"].mean()), 6),
+                "importance_share": round(float(part["importance"].sum()) / len(records), 6),
+                "mean_size": round(float(part["size"].mean()), 3),
+                "members": blobs,
+            }
+        )
+    return sorted(entries, key=lambda entry: (-entry["blobs"], entry["code"]))
