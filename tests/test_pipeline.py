@@ -54,6 +54,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         "test",
         "ablation",
         "interpretability",
+        "faithfulness",
     ):
         ours, theirs = folder / "metrics" / f"{name}.json", clone / "metrics" / f"{name}.json"
         assert json.loads(ours.read_text()) == json.loads(theirs.read_text()), name
@@ -67,6 +68,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         ("multistage.stage1.kmeans_batches", 5, {"init_codebook"}),
         ("evaluation.bootstrap", 30, {"evaluate"}),
         ("interpretability.significance", 0.01, {"interpret"}),
+        ("interpretability.gradient_steps", 3, {"faithfulness"}),
         ("leakage.structure_hits", 0, {"leakage"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
         ("data.data_dir", "./elsewhere", {"download", "prepare"}),

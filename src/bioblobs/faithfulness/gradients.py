@@ -1,12 +1,11 @@
 """Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: a score a residue.
 
-The inputs are what a residue brings to the encoder: dihedral angles (scalars), orientations (vectors) and, where
-the model has it, its identity's embedding. The baseline is zero in all of them, which is how the graph writes
-"unknown" (a chain's ends have no dihedral and no neighbour to point to), on the same graph. Edges stay as
-they are.
+The inputs are what a residue brings to the encoder: dihedral angles (scalars), orientations (vectors) and,
+where the model has it, its identity's embedding. The baseline is zero in all of them, which is how the graph
+writes "unknown" (a chain's ends have no dihedral and no neighbour to point to). Edges stay as they are.
 
-Which residues make a blob is discrete and has no gradient, so the partition of the whole chain is held fixed on the
-path; blobs are the means of their members. A codebook's lookup passes the gradient straight through.
+Which residues make a blob is discrete and has no gradient, so the partition of the whole chain is held fixed
+on the path; blobs are the means of their members. A codebook's lookup passes the gradient straight through.
 What is attributed is the log of the probability; a residue's score is the signed sum over its features.
 """
 
@@ -30,7 +29,7 @@ from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.segments import segment_pool
 
 LogChance = Callable[[Tensor, Tensor], Tensor]
-"""Scalars (n, f) and vectors (n, 3, v) of a batch's residues -> (b,) log probability of the target classes."""
+"""Scalars (n, f) and vectors (n, 3, v) of a batch's residues -> (b,) log probability of their class."""
 
 
 def integrated_gradients(
@@ -60,8 +59,8 @@ def attribute(
     output: LogChance, inputs: tuple[Tensor, Tensor], batch: ProteinBatch, steps: int
 ) -> tuple[Tensor, Tensor]:
     """Scores (n,) and completeness gaps (b,) of one batch."""
-    # Chains do not see one another, so the gradient of the sum over the batch is each chain's own; Captum takes
-    # the rows of the inputs for examples, and as many a call as there are makes one step at a time.
+    # Chains do not see one another, so the gradient of the sum over the batch is each chain's own. Captum
+    # takes the rows of the inputs for examples; as many a call as there are makes one step at a time.
     parts = IntegratedGradients(output).attribute(
         inputs, n_steps=steps, method="gausslegendre", internal_batch_size=len(inputs[0])
     )

@@ -1,7 +1,7 @@
 """Importance inside the model: each blob hidden from the readout in turn, everything else as it was.
 
-Removing residues from the structure also asks whether the others could do without them; this does not. P chains,
-S blob slots.
+Removing residues from the structure also asks whether the others could do without them; this does not.
+P chains, S blob slots.
 """
 
 from __future__ import annotations
@@ -10,36 +10,42 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from bioblobs.evaluation.predict import probabilities
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import spearman
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.models.partitioner import Blobs
 
 
 @torch.inference_mode()
 def falls_without(model: BioBlobs, chains: Chains, explained: Explained) -> Floats:
-    """(P, S) fall of the predicted class's probability when a blob is hidden; NaN on slots without a blob."""
+    """(P, S) fall of the predicted class's probability without a blob; NaN on slots without one."""
     model.eval()
     parts, done = [], 0
     for batch in chains.batches():
-        target = explained.target[done : done + batch.num_proteins, None]
+        target = explained.target[done : done + batch.num_proteins]
         done += batch.num_proteins
-        pooled, blobs = model.partition(batch)
-
-        def chance(mask: torch.Tensor, pooled=pooled, blobs=blobs, target=target) -> Floats:  # type: ignore[no-untyped-def]
-            logits = model.read(pooled, replace(blobs, mask=mask)).logits
-            return np.take_along_axis(probabilities(logits, chains.store.multilabel), target, 1)[:, 0]
-
-        whole = chance(blobs.mask)
-        hidden = []
-        for slot in range(blobs.mask.shape[1]):
-            mask = blobs.mask.clone()
-            mask[:, slot] = False
-            hidden.append(whole - chance(mask))
-        parts.append(np.where(blobs.mask.numpy(), np.column_stack(hidden), np.nan))
+        parts.append(_falls(model, *model.partition(batch), target, chains.store.multilabel))
     return np.concatenate(parts)
+
+
+def _falls(
+    model: BioBlobs, pooled: Tensor, blobs: Blobs, target: NDArray[np.int64], multilabel: bool
+) -> Floats:
+    """(b, S) of one batch whose blobs are cut."""
+
+    def chance(mask: Tensor) -> Floats:
+        logits = model.read(pooled, replace(blobs, mask=mask)).logits
+        return np.take_along_axis(probabilities(logits, multilabel), target[:, None], 1)[:, 0]
+
+    slots = torch.arange(blobs.mask.shape[1])
+    whole = chance(blobs.mask)
+    falls = np.column_stack([whole - chance(blobs.mask & (slots != slot)) for slot in slots])
+    return np.where(blobs.mask.numpy(), falls, np.nan)
 
 
 @dataclass

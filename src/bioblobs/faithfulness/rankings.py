@@ -49,7 +49,7 @@ def exchanged(explained: Explained, rng: np.random.Generator) -> Floats:
 
 
 def patches(chains: Chains, sizes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(N,) blobs of the same sizes (P, S) put anywhere: a random free residue and the free ones nearest to it.
+    """(N,) blobs of the same sizes (P, S), put anywhere: a random free residue, and those nearest to it.
 
     Residues of a patch are near to one another, as those of a blob are, but no model has chosen them.
     """

@@ -1,4 +1,7 @@
-"""Whole curves of every ranking, and the removal of the most important blob. P chains, N residues, G shares."""
+"""Curves of every ranking, and the removal of the most important blob.
+
+P chains, N residues, G shares.
+"""
 
 from __future__ import annotations
 
@@ -92,9 +95,9 @@ def curves(
 def top_blob(
     model: BioBlobs, chains: Chains, explained: Explained, repeats: int, seed: int
 ) -> dict[str, Floats]:
-    """(P,) fall in probability without the most important blob, without as many random residues, and without a
-    random patch of as many; each random one the mean of ``repeats`` draws.
+    """(P,) fall in probability without the most important blob, and without as many other residues.
 
+    The others: residues at random, or a patch put anywhere; the mean of ``repeats`` draws of each.
     NaN where that blob is the whole chain.
     """
     place = np.arange(len(chains))

@@ -1,4 +1,4 @@
-"""Everything that is measured of one model on one set of chains: numbers, a table a chain, and plots' data."""
+"""All that is measured of one model on one set of chains: numbers, a table a chain, and plots' data."""
 
 from __future__ import annotations
 

@@ -65,10 +65,10 @@ def enrichment(
 ) -> dict[str, Any] | None:
     """Odds of being a site, residues of important blobs against all others of the same chain.
 
-    A blob is important if its importance is above the even share, one by the number of blobs. Odds ratio and test
-    are those of Mantel and Haenszel, one table a chain, the interval that of Robins, Breslow and Greenland
-    (1986). They take residues for independent, which neighbours are not; so there is a second test that
-    does not: importance exchanged at random among the blobs of each chain (one-sided).
+    A blob is important if its importance is above the even share, one by the number of blobs. Odds ratio and
+    test are those of Mantel and Haenszel, one table a chain, the interval that of Robins, Breslow and
+    Greenland (1986). They take residues for independent, which neighbours are not; so there is a second
+    test that does not: importance exchanged at random among the blobs of each chain (one-sided).
 
     Returns:
         None where no chain has a site.

@@ -13,7 +13,7 @@ from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import Interval, mean_interval, spearman
 
 NOISES = (0.1, 0.25, 0.5)
-"""Standard deviations of the coordinate noise, angstrom; a good crystal structure's error is about the first."""
+"""Standard deviations of the coordinate noise, angstrom; the first is a good crystal structure's error."""
 
 
 @dataclass
@@ -41,11 +41,10 @@ def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
     """How far two explanations agree, chain by chain."""
     scores = [each.of_residues(chains) for each in (one, other)]
     both = (one.assignment >= 0) & (other.assignment >= 0)
-    matched = [score[both] for score in scores]
     return Stability(
         blobs=rand_index(one.assignment, other.assignment, chains),
-        importance=spearman(*matched, chains.protein[both], len(chains)),
-        scores=spearman(*scores, chains.protein, len(chains)),
+        importance=spearman(scores[0][both], scores[1][both], chains.protein[both], len(chains)),
+        scores=spearman(scores[0], scores[1], chains.protein, len(chains)),
         same_class=(one.target == other.target).astype(float),
     )
 

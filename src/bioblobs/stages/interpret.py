@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bioblobs import __version__
 from bioblobs.datasets.prepare import open_store
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
 from bioblobs.interpretation.codes import blob_table, describe_codes
-from bioblobs.interpretation.faithfulness import deletion_test
 from bioblobs.interpretation.records import protein_records
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.parameters.parsing import parse
@@ -27,13 +23,11 @@ from bioblobs.training.checkpoint import check_classes, load_model
 from bioblobs.training.process import begin
 
 SCHEMA_VERSION = "1.0"
-FALL_EDGES = (-1, -0.1, -0.05, -0.02, -0.005, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
-"""Bins of the fall in probability: fine where most proteins are."""
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
-    seed, keys = config.train.seed, config.interpretability
+    seed = config.train.seed
     begin(config.train.num_threads)
     store = open_store(paths.prepared, config.data, seed)
     path = paths.final_checkpoint(1)
@@ -45,8 +39,7 @@ def run(config: Config, paths: Paths) -> None:
     for batch, prediction in predictions(model, store, rows, "interpret"):
         records += protein_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
-    summary |= describe_codes(store, rows, records, keys.significance)
-    summary["faithfulness"], falls = deletion_test(model, store, rows, records, keys.deletion_repeats, seed)
+    summary |= describe_codes(store, rows, records, config.interpretability.significance)
     report = {
         "schema_version": SCHEMA_VERSION,
         "bioblobs_version": __version__,
@@ -64,13 +57,13 @@ def run(config: Config, paths: Paths) -> None:
         Path(paths.output) / "interpretability" / "test_interpretability.json",
         json.dumps(report, allow_nan=False) + "\n",
     )
-    headline = {name: summary[name] for name in ("importance", "blobs", "codebook", "faithfulness")}
+    headline = {name: summary[name] for name in ("importance", "blobs", "codebook")}
     write_json(Path(paths.metrics) / "interpretability.json", headline)
-    _plots(Path(paths.plots), records, summary, falls)
+    _plots(Path(paths.plots), records, summary)
     _say(summary)
 
 
-def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDArray[np.float64]) -> None:
+def _plots(plots: Path, records: list[Any], summary: dict[str, Any]) -> None:
     blobs = blob_table(records)
     usage = [
         {"rank": rank, "code": code["code"], "blobs": code["blobs"]}
@@ -82,27 +75,15 @@ def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDAr
     write_table(plots / "blob_importance.csv", importance)
     sizes = blobs["size"].value_counts().sort_index().rename_axis("size").rename("blobs").reset_index()
     write_table(plots / "blob_sizes.csv", sizes)
-    counts = [np.histogram(column, FALL_EDGES)[0] for column in falls.T]
-    bins = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(FALL_EDGES)]
-    deletion = {
-        "group": np.repeat(["top blob", "random residues"], len(bins)),
-        "fall": bins * 2,
-        "proteins": np.concatenate(counts),
-    }
-    write_table(plots / "deletion.csv", pd.DataFrame(deletion))
 
 
 def _say(summary: dict[str, Any]) -> None:
-    blobs, codebook, faith = summary["blobs"], summary["codebook"], summary["faithfulness"]
+    blobs, codebook = summary["blobs"], summary["codebook"]
     print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
     if blobs["saturated"]:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
     print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes used")
     print(f"perplexity of their use: {codebook['perplexity']:.1f}")
-    print(
-        f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
-        f"random residues by {faith['fall_random_residues']['value']:.3f}"
-    )
 
 
 def main(args: Sequence[str] | None = None) -> None:
