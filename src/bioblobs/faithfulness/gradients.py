@@ -1,8 +1,9 @@
 """Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: a score a residue.
 
-The inputs are what a residue brings to the encoder: dihedral angles (scalars), orientations (vectors) and,
-where the model has it, its identity's embedding. The baseline is zero in all of them, which is how the graph
-writes "unknown" (a chain's ends have no dihedral and no neighbour to point to). Edges stay as they are.
+The inputs are the scalars that a residue brings to the encoder: its dihedral angles and, where the model has
+it, its identity's embedding. The baseline is zero, which is how the graph writes "unknown" (a chain's ends
+have no dihedrals). Vectors and edges stay as they are: the encoder divides vectors by their length, so that
+the output jumps where they shrink to zero, and a path through that point would miss what happens there.
 
 Which residues make a blob is discrete and has no gradient, so the partition of the whole chain is held fixed
 on the path; blobs are the means of their members. A codebook's lookup passes the gradient straight through.
@@ -28,8 +29,8 @@ from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.segments import segment_pool
 
-LogChance = Callable[[Tensor, Tensor], Tensor]
-"""Scalars (n, f) and vectors (n, 3, v) of a batch's residues -> (b,) log probability of their class."""
+LogChance = Callable[[Tensor], Tensor]
+"""Scalars (n, f) of a batch's residues -> (b,) log probability of their class."""
 
 
 def integrated_gradients(
@@ -55,27 +56,24 @@ def integrated_gradients(
     return np.concatenate(scores), np.concatenate(gaps)
 
 
-def attribute(
-    output: LogChance, inputs: tuple[Tensor, Tensor], batch: ProteinBatch, steps: int
-) -> tuple[Tensor, Tensor]:
+def attribute(output: LogChance, scalars: Tensor, batch: ProteinBatch, steps: int) -> tuple[Tensor, Tensor]:
     """Scores (n,) and completeness gaps (b,) of one batch."""
     # Chains do not see one another, so the gradient of the sum over the batch is each chain's own. Captum
     # takes the rows of the inputs for examples; as many a call as there are makes one step at a time.
     parts = IntegratedGradients(output).attribute(
-        inputs, n_steps=steps, method="gausslegendre", internal_batch_size=len(inputs[0])
+        scalars, n_steps=steps, method="gausslegendre", internal_batch_size=len(scalars)
     )
-    score = sum(part.flatten(1).sum(1) for part in parts)
+    score = parts.sum(1)
     with torch.no_grad():
-        zero = tuple(torch.zeros_like(part) for part in inputs)
-        difference = output(*inputs) - output(*zero)
+        difference = output(scalars) - output(torch.zeros_like(scalars))
     total = torch.zeros(batch.num_proteins).index_add_(0, batch.batch, score.float())
     return score.detach(), total - difference
 
 
 def log_chance(
     model: BioBlobs, batch: ProteinBatch, target: Tensor, multilabel: bool
-) -> tuple[LogChance, tuple[Tensor, Tensor]]:
-    """The log probability as a function of the residues' features, the partition fixed; and the features."""
+) -> tuple[LogChance, Tensor]:
+    """The log probability as a function of the residues' scalars, the partition fixed; and the scalars."""
     graph = build_graph(batch, model.edge_scalars)
     with torch.no_grad():
         _, blobs = model.partition(batch)
@@ -84,15 +82,15 @@ def log_chance(
     member = (blobs.assignment >= 0).nonzero().squeeze(-1)
     slot = batch.batch[member] * slots + blobs.assignment[member]
 
-    def output(node_s: Tensor, node_v: Tensor) -> Tensor:
-        x = model.encoder.embed(node_s, node_v.movedim(1, 0).contiguous(), graph)
+    def output(node_s: Tensor) -> Tensor:
+        x = model.encoder.embed(node_s, graph.node_v, graph)
         means = segment_pool(x.index_select(0, member), slot, size * slots, "mean")
         pooled = segment_pool(x, batch.batch, size, model.pooling)
         logits = model.read(pooled, replace(blobs, embedding=means.view(size, slots, -1))).logits
         logs = F.logsigmoid(logits) if multilabel else logits.log_softmax(-1)
         return logs.gather(1, target[:, None])[:, 0]
 
-    return output, (scalars, graph.node_v.movedim(0, 1).contiguous())
+    return output, scalars
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def measure(
         **areas(found, seed),
         "top_blob": _top_blob(removal, seed),
         "masking": _masking(hidden, seed),
-        "gradients": {"steps": steps, "completeness_gap": mean_interval(np.abs(gaps), seed)},
+        "gradients": _gradients(found, steps, gaps, seed),
         "untrained": {part: compare(explained, each, chains).summary(seed) for part, each in random.items()},
         "noise": {f"{sigma:g}": each.summary(seed) for sigma, each in noisy.items()},
     }
@@ -99,14 +99,17 @@ def areas(found: dict[str, Curves], seed: int) -> dict[str, Any]:
             name: mean_interval(best.insertion_area - each.insertion_area, seed)
             for name, each in others.items()
         },
-        "gradients_gain": {
-            "deletion": mean_interval(
-                found[RANDOM_RESIDUES].deletion_area - found["gradients"].deletion_area, seed
-            ),
-            "insertion": mean_interval(
-                found["gradients"].insertion_area - found[RANDOM_RESIDUES].insertion_area, seed
-            ),
-        },
+    }
+
+
+def _gradients(found: dict[str, Curves], steps: int, gaps: Floats, seed: int) -> dict[str, Any]:
+    """How well the yardstick itself does, against random residues."""
+    ours, random = found["gradients"], found[RANDOM_RESIDUES]
+    return {
+        "steps": steps,
+        "completeness_gap": mean_interval(np.abs(gaps), seed),
+        "deletion_gain": mean_interval(random.deletion_area - ours.deletion_area, seed),
+        "insertion_gain": mean_interval(ours.insertion_area - random.insertion_area, seed),
     }
 
 

@@ -38,10 +38,10 @@ def spearman(one: Floats, other: Floats, group: NDArray[np.int64], groups: int) 
     ranks = [pd.Series(values).groupby(group).rank().to_numpy(np.float64) for values in (one, other)]
     count = np.maximum(np.bincount(group, minlength=groups), 1).astype(np.float64)
 
-    def total(values: Floats) -> Floats:
+    def total(values: NDArray[np.floating]) -> Floats:
         return np.bincount(group, values, minlength=groups).astype(np.float64)
 
-    a, b = ((rank - (total(rank) / count)[group]).astype(np.float64) for rank in ranks)
+    a, b = (np.asarray(rank - (total(rank) / count)[group]) for rank in ranks)
     scale = np.sqrt(total(a * a) * total(b * b))
     return np.divide(total(a * b), scale, out=np.full(groups, np.nan), where=scale > 0)
 
