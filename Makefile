@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 TASKS ?= enzymecommission geneontology proteinfamily
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint tasks bench readme clean
+.PHONY: help setup repro test lint tasks sanity bench readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ tasks: setup ## the other three tasks, shortened; results in metrics/tasks
 	  folder=$$(ls -d outputs/partoken-multistage/$$task/multistage_* | sort -V | tail -n 1); \
 	  cp "$$folder/metrics/test.json" metrics/tasks/$$task.json; \
 	done
+
+sanity: setup ## are explanations those of the labels, and of one seed only? two more trainings; metrics/sanity.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sanity --config params.yaml
 
 bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECKOUT=folder: beside the public code
 	@test -f data/prepared/meta.json || $(RUN) dvc repro prepare

@@ -23,7 +23,10 @@ SHOWN = {
     "Blob importance": "blob_importance",
     "Blob sizes": "blob_sizes",
     "Codebook usage": "codebook_usage",
-    "Faithfulness": "faithfulness",
+    "Deletion": "deletion",
+    "Insertion": "insertion",
+    "Hidden blobs": "hidden_blobs",
+    "Stability": "stability",
     "Chains per class": "chains_per_class",
     "Chain lengths": "chain_lengths",
     "Leakage": "leakage",
@@ -74,9 +77,9 @@ def ablation() -> str:
 
 
 def explanations() -> str:
-    """Blobs, codes and faithfulness in the default run."""
+    """Blobs and codes of the default run."""
     m = json.loads((ROOT / "metrics" / "interpretability.json").read_text())
-    blobs, codes, faith = m["blobs"], m["codebook"], m["faithfulness"]
+    blobs, codes = m["blobs"], m["codebook"]
     rows = [
         ["measured on the test set", "value"],
         ["blobs a protein; mean size", f"{blobs['per_protein']:.1f}; {blobs['mean_size']:.1f} residues"],
@@ -84,9 +87,50 @@ def explanations() -> str:
         ["blobs at the size cap", f"{blobs['share_at_cap']:.1%}"],
         ["codes in use; perplexity", f"{codes['codes_used']} of {codes['codes']}; {codes['perplexity']:.1f}"],
         ["importance of the top blob", f"{m['importance']['mean_of_top_blob']:.3f}"],
-        ["probability lost without the top blob", interval(faith["fall_top_blob"])],
-        ["probability lost without as many random residues", interval(faith["fall_random_residues"])],
-        ["difference", interval(faith["difference"])],
+    ]
+    return table(rows)
+
+
+RANKINGS = {
+    "importance": "blob importance",
+    "random_blobs": "the same blobs, importance exchanged",
+    "random_patches": "random patches of the same sizes",
+    "random_residues": "random residues",
+    "gradients": "integrated gradients",
+    "untrained_model": "blobs of an untrained model",
+}
+
+
+def faithfulness() -> str:
+    """Areas under the deletion and insertion curves, and how much better importance is."""
+    m = json.loads((ROOT / "metrics" / "faithfulness.json").read_text())
+    rows = [["residues ranked by", "deletion area", "importance gains", "insertion area", "importance gains"]]
+    for name, title in RANKINGS.items():
+        gains = [
+            interval(m[f"{mode}_gain"][name]) if name in m[f"{mode}_gain"] else ""
+            for mode in ("deletion", "insertion")
+        ]
+        rows.append(
+            [title, interval(m["deletion"][name]), gains[0], interval(m["insertion"][name]), gains[1]]
+        )
+    return table(rows)
+
+
+def trust() -> str:
+    """Importance inside the model, single removals, sanity checks and stability."""
+    m = json.loads((ROOT / "metrics" / "faithfulness.json").read_text())
+    hidden, top, noise = m["masking"], m["top_blob"], m["noise"]["0.1"]
+    rows = [
+        ["measured on the test set", "value"],
+        ["hidden from the readout: rank correlation of fall and importance", interval(hidden["correlation"])],
+        ["hidden from the readout: fall, top blob", interval(hidden["fall_top_blob"])],
+        ["hidden from the readout: fall, another blob", interval(hidden["fall_other_blob"])],
+        ["out of the structure: fall, top blob", interval(top["fall_top_blob"])],
+        ["out of the structure: fall, random patch of as many", interval(top["fall_random_patch"])],
+        ["out of the structure: fall, random residues, as many", interval(top["fall_random_residues"])],
+        ["blobs under 0.1 angstrom of noise: adjusted Rand index", interval(noise["blobs"])],
+        ["importance under that noise: rank correlation", interval(noise["importance"])],
+        ["blobs of an untrained model: adjusted Rand index", interval(m["untrained"]["encoder"]["blobs"])],
     ]
     return table(rows)
 
@@ -102,7 +146,14 @@ def tasks() -> str:
     return table(rows)
 
 
-BLOCKS = {"results": results, "ablation": ablation, "explanations": explanations, "tasks": tasks}
+BLOCKS = {
+    "results": results,
+    "ablation": ablation,
+    "explanations": explanations,
+    "faithfulness": faithfulness,
+    "trust": trust,
+    "tasks": tasks,
+}
 
 
 def updated(text: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from bioblobs.datasets.batching import collate, make_batch
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.store import Store
+from bioblobs.faithfulness.chains import Chains
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.parameters.schema import DataConfig
@@ -65,6 +66,12 @@ def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     data = DataConfig(data_dir=str(ROOT / "data"), subset=120, max_length=100, edge_types="knn_8")
     prepare_store(data, 0, path)
     return Store(path)
+
+
+@pytest.fixture
+def chains(sample_store: Store) -> Chains:
+    """The test chains of that store."""
+    return Chains(sample_store, sample_store.rows("test"))
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ TINY = {
     "multistage.stage1.kmeans_batches": "4",
     "evaluation.bootstrap": "20",
     "interpretability.deletion_repeats": "1",
+    "interpretability.gradient_steps": "2",
+    "interpretability.proteins": "4",
 }
 """Overrides that make every stage take a second or two."""
 

@@ -85,6 +85,7 @@ def test_every_dependency_exists_or_is_made() -> None:
     for stage in STAGES:
         for dep in PIPELINE["stages"][stage]["deps"]:
             dep = dep.replace("${data.folder}", keys["data"]["folder"])
+            dep = dep.replace("${interpretability.sites}", keys["interpretability"]["sites"])
             assert dep in made or (ROOT / dep).exists(), dep
 
 

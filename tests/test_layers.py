@@ -23,6 +23,7 @@ ALLOWED = {
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "faithfulness": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "stages": {
         "proteins",
         "structures",
@@ -33,6 +34,7 @@ ALLOWED = {
         "evaluation",
         "training",
         "interpretation",
+        "faithfulness",
     },
 }
 FOREIGN = {

@@ -54,9 +54,19 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         "test",
         "ablation",
         "interpretability",
+        "faithfulness",
     ):
         ours, theirs = folder / "metrics" / f"{name}.json", clone / "metrics" / f"{name}.json"
         assert json.loads(ours.read_text()) == json.loads(theirs.read_text()), name
+
+
+def test_sanity_trains_the_others(clone: Path) -> None:
+    """What `make sanity` runs: two more models of the same data, compared with the first."""
+    command = ["python", "-m", "bioblobs.stages.sanity", "--config", "params.yaml", "--paths.metrics=sane"]
+    ok(run(command, clone, PYTHONPATH="src"))
+    made = json.loads((clone / "sane" / "sanity.json").read_text())
+    assert set(made["agreement"]) == {"seed_1", "permuted_labels"}
+    assert set(made["deletion_gain"]) == {"random_residues", "seed_1", "permuted_labels"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +77,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         ("multistage.stage1.kmeans_batches", 5, {"init_codebook"}),
         ("evaluation.bootstrap", 30, {"evaluate"}),
         ("interpretability.significance", 0.01, {"interpret"}),
+        ("interpretability.gradient_steps", 3, {"faithfulness"}),
         ("leakage.structure_hits", 0, {"leakage"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
         ("data.data_dir", "./elsewhere", {"download", "prepare"}),

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 PADDING = -1
 
 
-def neighbour_lists(ca: NDArray[np.float32], edge_types: str) -> NDArray[np.int32]:
+def neighbour_lists(ca: NDArray[np.floating], edge_types: str) -> NDArray[np.int32]:
     """Neighbours of each residue, nearest first, itself left out.
 
     Args:

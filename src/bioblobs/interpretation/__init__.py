@@ -1,1 +1,1 @@
-"""Blobs, codes and faithfulness."""
+"""Blobs and codes."""

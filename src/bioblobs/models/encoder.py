@@ -87,10 +87,17 @@ class Encoder(nn.Module):
 
     def forward(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
         """Residue embeddings (N, D); ``residue_types`` (N,) indexes the residue alphabet."""
-        node_s = graph.node_s
-        if hasattr(self, "identity"):
-            node_s = torch.cat([node_s, self.identity(residue_types)], -1)
-        node = self.node_norm(*self.node_in(node_s, graph.node_v))
+        return self.embed(self.scalars(graph, residue_types), graph.node_v, graph)
+
+    def scalars(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
+        """(N, n) what a residue brings beside its vectors: dihedrals and, where used, its identity."""
+        if not hasattr(self, "identity"):
+            return graph.node_s
+        return torch.cat([graph.node_s, self.identity(residue_types)], -1)
+
+    def embed(self, node_s: Tensor, node_v: Tensor, graph: ResidueGraph) -> Tensor:
+        """Residue embeddings (N, D) from :meth:`scalars` and (3, N, v) vectors, on the edges of ``graph``."""
+        node = self.node_norm(*self.node_in(node_s, node_v))
         edge = self.edge_norm(*self.edge_in(graph.edge_s, graph.edge_v))
         for layer in self.layers:
             node = layer(node, edge, graph.neighbours, graph.edge_weights)

@@ -317,16 +317,24 @@ class LeakageConfig(Group):
 
 @dataclass
 class InterpretabilityConfig(Group):
-    """What is said of blobs and codes.
+    """What is said of blobs and codes, and how it is put to the test.
 
     Args:
-        deletion_repeats: random residue sets that the removal of the top blob is compared with.
         significance: corrected p-value below which a class counts as enriched in a code.
+        split: chains on which faithfulness is measured.
+        proteins: most chains on which it is, drawn by train.seed; null: all.
+        deletion_repeats: random residue sets that the removal of the top blob is compared with.
+        gradient_steps: steps of integrated gradients, which importance is compared with.
+        sites: CSV of annotated residues (id, residue as 57, 52A or A/52A); only a head: there are none.
     """
 
     path: ClassVar[str] = "interpretability"
-    deletion_repeats: PositiveInt = 5
     significance: UnitFloat = 0.05
+    split: Literal["val", "test"] = "test"
+    proteins: PositiveInt | None = None
+    deletion_repeats: PositiveInt = 3
+    gradient_steps: PositiveInt = 16
+    sites: str = "data/sites.csv"
 
 
 @dataclass
@@ -338,12 +346,14 @@ class Paths:
         output: checkpoints and reports.
         metrics: small JSON files for ``dvc metrics``.
         plots: small tables and pictures for ``dvc plots``.
+        checkpoint: model whose faithfulness is measured; empty: the final one of stage 1.
     """
 
     prepared: str = "data/prepared"
     output: str = "outputs"
     metrics: str = "metrics"
     plots: str = "plots"
+    checkpoint: str = ""
 
     def stage(self, stage: int) -> Path:
         """Folder of a training stage's checkpoints."""

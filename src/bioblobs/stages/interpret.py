@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bioblobs import __version__
 from bioblobs.datasets.prepare import open_store
@@ -19,7 +16,6 @@ from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.predict import predictions
 from bioblobs.interpretation.code_table import code_table
 from bioblobs.interpretation.codes import CodeReport, describe_codes
-from bioblobs.interpretation.faithfulness import deletion_test
 from bioblobs.interpretation.logo import LOGOS
 from bioblobs.interpretation.membership import blob_table
 from bioblobs.interpretation.reading import SCHEMA_VERSION
@@ -31,13 +27,10 @@ from bioblobs.results import write_json, write_table, write_text
 from bioblobs.training.checkpoint import check_classes, load_model
 from bioblobs.training.process import begin
 
-FALL_EDGES = (-1, -0.1, -0.05, -0.02, -0.005, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
-"""Bins of the fall in probability: fine where most proteins are."""
-
 
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
-    seed, keys = config.train.seed, config.interpretability
+    seed, significance = config.train.seed, config.interpretability.significance
     begin(config.train.num_threads)
     store = open_store(paths.prepared, config.data, seed)
     path = paths.final_checkpoint(1)
@@ -49,9 +42,8 @@ def run(config: Config, paths: Paths) -> None:
     for batch, prediction in predictions(model, store, rows, "interpret"):
         records += protein_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
-    codes = describe_codes(store, rows, records, keys.significance, seed)
+    codes = describe_codes(store, rows, records, significance, seed)
     summary |= codes.summary
-    summary["faithfulness"], falls = deletion_test(model, store, rows, records, keys.deletion_repeats, seed)
     report = {
         "schema_version": SCHEMA_VERSION,
         "bioblobs_version": __version__,
@@ -66,13 +58,11 @@ def run(config: Config, paths: Paths) -> None:
         "proteins": records,
     }
     folder = Path(paths.output) / "interpretability"
-    _write_codes(folder, codes, keys.significance)
+    _write_codes(folder, codes, significance)
     write_text(folder / "test_interpretability.json", json.dumps(report, allow_nan=False) + "\n")
-    headline = {
-        name: summary[name] for name in ("importance", "blobs", "codebook", "code_tests", "faithfulness")
-    }
+    headline = {name: summary[name] for name in ("importance", "blobs", "codebook", "code_tests")}
     write_json(Path(paths.metrics) / "interpretability.json", headline)
-    _plots(Path(paths.plots), records, summary, falls)
+    _plots(Path(paths.plots), records, summary)
     _say(summary)
 
 
@@ -84,7 +74,7 @@ def _write_codes(folder: Path, codes: CodeReport, significance: float) -> None:
     write_table(folder / "codes.csv", code_table(codes.summary["codes"], significance))
 
 
-def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDArray[np.float64]) -> None:
+def _plots(plots: Path, records: list[Any], summary: dict[str, Any]) -> None:
     blobs = blob_table(records)
     usage = [
         {"rank": rank, "code": code["code"], "blobs": code["blobs"]}
@@ -96,18 +86,10 @@ def _plots(plots: Path, records: list[Any], summary: dict[str, Any], falls: NDAr
     write_table(plots / "blob_importance.csv", importance)
     sizes = blobs["size"].value_counts().sort_index().rename_axis("size").rename("blobs").reset_index()
     write_table(plots / "blob_sizes.csv", sizes)
-    counts = [np.histogram(column, FALL_EDGES)[0] for column in falls.T]
-    bins = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(FALL_EDGES)]
-    deletion = {
-        "group": np.repeat(["top blob", "random residues"], len(bins)),
-        "fall": bins * 2,
-        "proteins": np.concatenate(counts),
-    }
-    write_table(plots / "deletion.csv", pd.DataFrame(deletion))
 
 
 def _say(summary: dict[str, Any]) -> None:
-    blobs, codebook, faith = summary["blobs"], summary["codebook"], summary["faithfulness"]
+    blobs, codebook = summary["blobs"], summary["codebook"]
     print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
     if blobs["saturated"]:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
@@ -116,10 +98,6 @@ def _say(summary: dict[str, Any]) -> None:
     for name, test in summary["code_tests"].items():
         if name != "significance":
             print(f"{name.replace('_', ' ')}: {test['significant']} of {test['tested']}")
-    print(
-        f"removing the top blob lowers the predicted class by {faith['fall_top_blob']['value']:.3f}, "
-        f"random residues by {faith['fall_random_residues']['value']:.3f}"
-    )
 
 
 def main(args: Sequence[str] | None = None) -> None:

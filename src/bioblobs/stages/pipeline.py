@@ -40,7 +40,7 @@ def run(args: Sequence[str]) -> Path:
         plots=str(folder / "plots"),
     )
     print(f"writing to {folder}", flush=True)
-    from bioblobs.stages import evaluate, init_codebook, interpret, leakage
+    from bioblobs.stages import evaluate, faithfulness, init_codebook, interpret, leakage
     from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
     placed = [*flags, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
@@ -61,6 +61,8 @@ def run(args: Sequence[str]) -> Path:
     evaluate.run(config, paths)
     _say("interpretability")
     interpret.run(config, paths)
+    _say("faithfulness")
+    faithfulness.run(config, paths)
     print(f"done: {folder}")
     return folder
 

@@ -57,13 +57,24 @@ def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
     content = read_checkpoint(path)
     card = content["card"]
     try:
-        config = ModelConfig(**card["architecture"])
-        with unrecorded():
-            model = build_model(config, len(card["classes"]), card["with_codebook"])
+        model = _built(card)
         model.load_state_dict(network_weights(content))
     except (TypeError, KeyError, RuntimeError) as error:
         raise BioBlobsError(f"{path}: weights and card disagree ({error})") from error
     return model.eval(), card
+
+
+def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
+    """A model of a checkpoint's architecture with fresh weights; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _built(card).eval()
+
+
+def _built(card: Mapping[str, Any]) -> BioBlobs:
+    config = ModelConfig(**card["architecture"])
+    with unrecorded():
+        return build_model(config, len(card["classes"]), card["with_codebook"])
 
 
 def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""Is importance true: of the model, and of the structures that it is given?"""

@@ -1,0 +1,107 @@
+"""Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: a score a residue.
+
+The inputs are the scalars that a residue brings to the encoder: its dihedral angles and, where the model has
+it, its identity's embedding. The baseline is zero, which is how the graph writes "unknown" (a chain's ends
+have no dihedrals). Vectors and edges stay as they are: the encoder divides vectors by their length, so that
+the output jumps where they shrink to zero, and a path through that point would miss what happens there.
+
+Which residues make a blob is discrete and has no gradient, so the partition of the whole chain is held fixed
+on the path; blobs are the means of their members. A codebook's lookup passes the gradient straight through.
+What is attributed is the log of the probability; a residue's score is the signed sum over its features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.explained import Floats
+from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.models.segments import segment_pool
+
+LogChance = Callable[[Tensor], Tensor]
+"""Scalars (n, f) of a batch's residues -> (b,) log probability of their class."""
+
+
+def integrated_gradients(
+    model: BioBlobs, chains: Chains, target: NDArray[np.int64], steps: int
+) -> tuple[Floats, Floats]:
+    """Scores (N,), and how far they are from complete, (P,).
+
+    By completeness a chain's scores sum to the difference of the outputs at input and baseline; the second
+    result is the sum less that difference. It vanishes with many steps, except where a codebook rounds.
+
+    Args:
+        target: (P,) class.
+        steps: points of the Gauss-Legendre rule.
+    """
+    scores, gaps, done = [], [], 0
+    with _frozen(model):
+        for batch in chains.batches():
+            chosen = torch.from_numpy(target[done : done + batch.num_proteins])
+            done += batch.num_proteins
+            score, gap = attribute(*log_chance(model, batch, chosen, chains.store.multilabel), batch, steps)
+            scores.append(score.double().numpy())
+            gaps.append(gap.double().numpy())
+    return np.concatenate(scores), np.concatenate(gaps)
+
+
+def attribute(output: LogChance, scalars: Tensor, batch: ProteinBatch, steps: int) -> tuple[Tensor, Tensor]:
+    """Scores (n,) and completeness gaps (b,) of one batch."""
+    # Chains do not see one another, so the gradient of the sum over the batch is each chain's own. Captum
+    # takes the rows of the inputs for examples; as many a call as there are makes one step at a time.
+    parts = IntegratedGradients(output).attribute(
+        scalars, n_steps=steps, method="gausslegendre", internal_batch_size=len(scalars)
+    )
+    score = parts.sum(1)
+    with torch.no_grad():
+        difference = output(scalars) - output(torch.zeros_like(scalars))
+    total = torch.zeros(batch.num_proteins).index_add_(0, batch.batch, score.float())
+    return score.detach(), total - difference
+
+
+def log_chance(
+    model: BioBlobs, batch: ProteinBatch, target: Tensor, multilabel: bool
+) -> tuple[LogChance, Tensor]:
+    """The log probability as a function of the residues' scalars, the partition fixed; and the scalars."""
+    graph = build_graph(batch, model.edge_scalars)
+    with torch.no_grad():
+        _, blobs = model.partition(batch)
+        scalars = model.encoder.scalars(graph, batch.residue_types)
+    size, slots = blobs.mask.shape
+    member = (blobs.assignment >= 0).nonzero().squeeze(-1)
+    slot = batch.batch[member] * slots + blobs.assignment[member]
+
+    def output(node_s: Tensor) -> Tensor:
+        x = model.encoder.embed(node_s, graph.node_v, graph)
+        means = segment_pool(x.index_select(0, member), slot, size * slots, "mean")
+        pooled = segment_pool(x, batch.batch, size, model.pooling)
+        logits = model.read(pooled, replace(blobs, embedding=means.view(size, slots, -1))).logits
+        logs = F.logsigmoid(logits) if multilabel else logits.log_softmax(-1)
+        return logs.gather(1, target[:, None])[:, 0]
+
+    return output, scalars
+
+
+@contextmanager
+def _frozen(model: BioBlobs) -> Iterator[None]:
+    """No gradient of the weights is wanted, nor its cost."""
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    model.eval()
+    try:
+        yield
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)

@@ -1,0 +1,62 @@
+"""Do blobs and importance stay, when coordinates shake or another model is asked? P chains, N residues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.explained import Explained, Floats
+from bioblobs.faithfulness.statistics import Interval, mean_interval, spearman
+
+NOISES = (0.1, 0.25, 0.5)
+"""Standard deviations of the coordinate noise, angstrom; the first is a good crystal structure's error."""
+
+
+@dataclass
+class Stability:
+    """Two explanations of the same chains.
+
+    Attributes:
+        blobs: (P,) adjusted Rand index over residues; those in no blob count as one more group.
+        importance: (P,) Spearman of the importance of residues that are in a blob in both.
+        scores: (P,) Spearman of importance over all residues, 0 outside blobs.
+        same_class: (P,) 1 where both predict the same class, else 0.
+    """
+
+    blobs: Floats
+    importance: Floats
+    scores: Floats
+    same_class: Floats
+
+    def summary(self, seed: int) -> dict[str, Interval]:
+        """Means over chains with intervals."""
+        return {name: mean_interval(values, seed) for name, values in vars(self).items()}
+
+
+def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
+    """How far two explanations agree, chain by chain."""
+    scores = [each.of_residues(chains) for each in (one, other)]
+    both = (one.assignment >= 0) & (other.assignment >= 0)
+    return Stability(
+        blobs=rand_index(one.assignment, other.assignment, chains),
+        importance=spearman(scores[0][both], scores[1][both], chains.protein[both], len(chains)),
+        scores=spearman(scores[0], scores[1], chains.protein, len(chains)),
+        same_class=(one.target == other.target).astype(float),
+    )
+
+
+def rand_index(one: NDArray[np.int64], other: NDArray[np.int64], chains: Chains) -> Floats:
+    """(P,) adjusted Rand index (Hubert and Arabie 1985) of two assignments (N,) of residues to blobs."""
+    cuts = chains.starts[1:-1]
+    pairs = zip(np.split(one, cuts), np.split(other, cuts), strict=True)
+    return np.array([adjusted_rand_score(a, b) for a, b in pairs])
+
+
+def shaken(chains: Chains, sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(N, 4, 3) coordinates with Gaussian noise of ``sigma`` angstrom on each axis of each atom."""
+    noise = rng.normal(0, sigma, chains.coordinates.shape)
+    return (chains.coordinates + noise).astype(np.float32)

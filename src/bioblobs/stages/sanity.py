@@ -1,0 +1,138 @@
+"""Sanity checks that need other trainings: another seed, and labels that mean nothing (`make sanity`).
+
+No stage of dvc.yaml: each training takes as long as the default run's. The trained model is the one that
+`dvc repro` left; the others see the same proteins, and are trained by the same stages.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bioblobs.datasets.array_file import write_array
+from bioblobs.datasets.prepare import open_store
+from bioblobs.datasets.store import META, SPLITS, Store, seal
+from bioblobs.errors import one_line_errors
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
+from bioblobs.faithfulness.explained import Explained, chances, explain
+from bioblobs.faithfulness.masking import falls_without, masking
+from bioblobs.faithfulness.rankings import by_blobs
+from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
+from bioblobs.faithfulness.report import areas
+from bioblobs.faithfulness.stability import compare
+from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
+from bioblobs.results import write_json
+from bioblobs.stages import init_codebook
+from bioblobs.stages.faithfulness import chosen_rows
+from bioblobs.training.checkpoint import check_classes, load_model
+from bioblobs.training.process import begin
+from bioblobs.training.stage import Stage0CLI, Stage1CLI
+
+PERMUTED = "permuted_labels"
+
+
+def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
+    """Train the others, compare their explanations with the trained model's, write metrics/sanity.json."""
+    seed, keys = config.train.seed, config.interpretability
+    begin(config.train.num_threads)
+    store = open_store(paths.prepared, config.data, seed)
+    path = paths.final_checkpoint(1)
+    model, card = load_model(path)
+    check_classes(path, card, store.classes)
+    others = {}
+    for name, other_seed in ((f"seed_{seed + 1}", seed + 1), (PERMUTED, seed)):
+        folder = Path(paths.output) / "sanity" / name
+        place = Paths(*(str(folder / part) for part in ("prepared", "models", "metrics", "plots")))
+        shutil.rmtree(folder, ignore_errors=True)
+        copy_store(store, Path(place.prepared), other_seed, permute=name == PERMUTED)
+        print(f"== training {name}", flush=True)
+        others[name] = trained(args, place, other_seed)
+    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
+    metrics = {"split": keys.split, "proteins": len(chains), **sanity(model, others, chains, seed)}
+    write_json(Path(paths.metrics) / "sanity.json", metrics)
+    print(f"written: {Path(paths.metrics) / 'sanity.json'}")
+
+
+def copy_store(store: Store, target: Path, seed: int, permute: bool) -> None:
+    """The same proteins under another ``train.seed``; with labels exchanged at random if ``permute``.
+
+    Labels are exchanged among the training proteins and among the validation proteins, so that neither the
+    training nor the choice of the best epoch sees a true one. Arrays are linked, not copied.
+    """
+    target.mkdir(parents=True)
+    for path in store.path.iterdir():
+        if path.is_file() and path.name not in (META, "labels.npy"):
+            os.symlink(path.resolve(), target / path.name)
+    labels = np.array(store.labels)
+    if permute:
+        rng = np.random.default_rng(seed)
+        for split in SPLITS[:2]:
+            rows = store.rows(split)
+            labels[rows] = labels[rng.permutation(rows)]
+    meta = {**store.meta, "parameters": {**store.meta["parameters"], "seed": seed}}
+    meta["arrays"] = {**meta["arrays"], "labels": write_array(target / "labels.npy", labels)}
+    write_json(target / META, {**meta, "content_sha256": seal(meta)})
+
+
+def trained(args: Sequence[str], paths: Paths, seed: int) -> BioBlobs:
+    """The model that the training stages make at these paths, with this seed."""
+    flags = [
+        *args,
+        f"--train.seed={seed}",
+        *(f"--paths.{name}={value}" for name, value in vars(paths).items()),
+    ]
+    Stage0CLI(["fit", *flags])
+    init_codebook.run(*parse(__doc__ or "", flags))
+    Stage1CLI(["fit", *flags])
+    return load_model(paths.final_checkpoint(1))[0]
+
+
+def sanity(model: BioBlobs, others: dict[str, BioBlobs], chains: Chains, seed: int) -> dict[str, Any]:
+    """How far the others agree with the model, and how well their blobs do as explanations of it.
+
+    The curves are the model's own, of its own predictions; only the ranking of residues is another model's. A
+    ranking that knows nothing of the labels should gain nothing.
+    """
+    explained = explain(model, chains)
+    heard = {name: explain(other, chains) for name, other in others.items()}
+    found = curves(model, chains, explained, {IMPORTANCE: _ranked(chains, explained, seed)}, seed)
+    chance = partial(chances, model, chains, target=explained.target)
+    whole = explained.chances.max(1)
+    for name, each in heard.items():
+        ranking = _ranked(chains, each, seed)
+        found[name] = Curves(
+            deletion_curve(chance, chains, ranking, whole), insertion_curve(chance, chains, ranking, whole)
+        )
+    agreement = {name: compare(explained, each, chains).summary(seed) for name, each in heard.items()}
+    inside = {
+        name: mean_interval(masking(falls_without(other, chains, heard[name]), heard[name]).correlation, seed)
+        for name, other in others.items()
+    }
+    return {"agreement": agreement, "masking_correlation": inside, **areas(found, seed)}
+
+
+def _ranked(chains: Chains, explained: Explained, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    rng = np.random.default_rng([seed, 0])
+    return by_blobs(chains, explained.assignment, explained.importance, explained.membership, rng)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the check."""
+    words = list(sys.argv[1:] if args is None else args)
+    with one_line_errors():
+        run(*parse(__doc__ or "", words), words)
+
+
+if __name__ == "__main__":
+    main()

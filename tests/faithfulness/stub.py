@@ -1,0 +1,60 @@
+"""A model whose prediction rests on known residues, explanations made up for it, and a small real model."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from bioblobs.datasets.store import Store
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.explained import Explained
+from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.parameters.schema import ModelConfig
+from bioblobs.training.build import build_model
+
+SITE = [4, 5, 6, 11, 12]
+"""Residues on which the stub's prediction depends, in every protein."""
+
+
+class Stub:
+    """Believes in class 1 the more, the more residues of ``site`` a protein has (by place in its chain)."""
+
+    def __init__(self, site: list[int]) -> None:
+        self.site = torch.tensor(site)
+
+    def eval(self) -> Stub:
+        return self
+
+    def __call__(self, batch: ProteinBatch) -> SimpleNamespace:
+        there = torch.isin(batch.positions, self.site).double()
+        count = torch.zeros(batch.num_proteins, dtype=torch.double).index_add_(0, batch.batch, there)
+        logit = 2 * count - 1
+        return SimpleNamespace(logits=torch.stack([torch.zeros_like(logit), logit, logit - 9], 1))
+
+
+def stub_explained(
+    chains: Chains, blobs: list[list[int]], importance: list[float], chances: Any
+) -> Explained:
+    """The same blobs and importances in every chain."""
+    assignment = np.full(len(chains.protein), -1)
+    for slot, residues in enumerate(blobs):
+        assignment[np.isin(chains.position, residues)] = slot
+    shape = (len(chains), 1)
+    return Explained(
+        chances=np.tile(np.array(chances, float), shape),
+        assignment=assignment,
+        membership=np.where(assignment >= 0, 0.75, 0.0),
+        importance=np.tile(np.array(importance), shape),
+        mask=np.ones((len(chains), len(blobs)), bool),
+    )
+
+
+def made_model(store: Store, with_codebook: bool = True, seed: int = 0, **keys: object) -> BioBlobs:
+    """A small model with random weights, so wide apart that blobs and classes differ."""
+    torch.manual_seed(seed)
+    config = ModelConfig(node_h_dim=(16, 2), edge_h_dim=(8, 1), num_layers=1, codebook_size=8, **keys)  # type: ignore[arg-type]
+    return build_model(config, len(store.classes), with_codebook=with_codebook).eval()
