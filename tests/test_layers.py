@@ -23,6 +23,7 @@ ALLOWED = {
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "report": {"proteins", "datasets"},
     "stages": {
         "proteins",
         "structures",
@@ -33,6 +34,7 @@ ALLOWED = {
         "evaluation",
         "training",
         "interpretation",
+        "report",
     },
 }
 FOREIGN = {
@@ -40,6 +42,7 @@ FOREIGN = {
     "structures": {"torch", "lightning", "pandas", "jsonargparse"},
     "splits": {"torch", "lightning"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
+    "report": {"torch", "lightning", "jsonargparse"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }
 """What a layer must not know."""
