@@ -334,8 +334,8 @@ class ReportConfig(Group):
     """The page that people read.
 
     Args:
-        proteins: most test proteins that the page holds, each with its structure (about 10 kB); more are drawn
-            at random.
+        proteins: most test proteins that the page holds, each with its structure (about 10 kB); where there
+            are more, so many are drawn at random.
     """
 
     path: ClassVar[str] = "report"

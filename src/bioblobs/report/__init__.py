@@ -1,1 +1,1 @@
-"""The report that people read: one self-contained HTML page with a 3-D view of every protein. Knows no torch."""
+"""What people read: one self-contained HTML page with a 3-D view of every protein. Knows no torch."""

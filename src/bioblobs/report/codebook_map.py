@@ -25,10 +25,10 @@ def codebook_map(vectors: NDArray[np.float32], distance: str) -> dict[str, Any]:
     codes = vectors.astype(np.float64)
     if distance == "cos":
         codes = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12)
-    if min(codes.shape) < 2:
+    if min(codes.shape) < 2 or not np.ptp(codes, axis=0).any():
         return {"points": [[0.0, 0.0]] * len(codes), "explained": [0.0, 0.0]}
     fitted = PCA(2, svd_solver="full").fit(codes)
     points = fitted.transform(codes)
     points /= max(float(np.abs(points).max()), 1e-12)
-    explained = np.nan_to_num(fitted.explained_variance_ratio_)  # no variance at all: nothing explained
-    return {"points": np.round(points, 4).tolist(), "explained": np.round(explained, 4).tolist()}
+    explained = np.round(fitted.explained_variance_ratio_, 4)
+    return {"points": np.round(points, 4).tolist(), "explained": explained.tolist()}

@@ -23,14 +23,14 @@ def class_table(counts: pd.DataFrame) -> dict[str, Any]:
         index=["class", "name"], columns="group", values="proteins", aggfunc="sum", fill_value=0
     ).reindex(columns=list(SPLITS), fill_value=0)
     table = table.assign(all=table.sum(axis=1)).sort_values("all", ascending=False, kind="stable")
-    largest = int(table["all"].max()) if len(table) else 1
+    largest = max(int(table["all"].max()), 1) if len(table) else 1
     rows = [
         {
-            "title": str(name),
+            "title": str(row["name"]),
             "counts": [int(row[split]) for split in SPLITS],
             "widths": [100 * int(row[split]) / largest for split in SPLITS],
         }
-        for (_, name), row in table.head(SHOWN).iterrows()
+        for row in table.head(SHOWN).reset_index().to_dict("records")
     ]
     return {"rows": rows, "more": max(len(table) - SHOWN, 0)}
 

@@ -10,12 +10,12 @@ SUPPORTED = (
     "so importance does point at residues that the model uses."
 )
 NO_EVIDENCE = (
-    "The interval includes zero: removing the most important blob is not distinguishable from removing as many "
-    "random residues. In this run importance is no evidence of what decided a prediction."
+    "The interval includes zero: removing the most important blob is not distinguishable from removing as "
+    "many random residues. In this run importance is no evidence of what decided a prediction."
 )
 AGAINST = (
-    "Removing the most important blob costs less than removing as many random residues. In this run importance "
-    "doesn't show what decided a prediction."
+    "Removing the most important blob costs less than removing as many random residues. In this run "
+    "importance doesn't show what decided a prediction."
 )
 UNKNOWN = "There are too few proteins to tell whether importance points at residues that matter."
 

@@ -1,4 +1,4 @@
-"""A protein of the page: its record (interpretation/schema.json) without what its chain tells, and the chain."""
+"""A protein of the page: its record (interpretation/schema.json), and its chain for what residues tell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page_proteins(records: Sequence[Mapping[str, Any]], chains: Sequence[Protein
 
 
 def outcome(record: Mapping[str, Any], labelled: bool) -> str:
-    """Of a prediction: right, partly (some of several classes), wrong, or unknown (nothing to compare with)."""
+    """Of a prediction: right, partly (some of several classes), wrong; unknown where nothing is labelled."""
     if not labelled:
         return "unknown"
     true, predicted = set(record["true"]), set(record["predicted"])

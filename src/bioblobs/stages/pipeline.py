@@ -24,7 +24,7 @@ DEFAULT_CONFIG = "params.yaml"
 
 
 def run(args: Sequence[str]) -> Path:
-    """Download, prepare, train, evaluate, interpret and report with ``key=value`` overrides; the run's folder."""
+    """From download to report, with ``key=value`` overrides; the run's folder."""
     flags = as_flags(args)
     config, _ = parse("BioBlobs multi-stage training", flags)
     if config.train.devices > 1:

@@ -4,7 +4,7 @@ const codesView = (() => {
   const used = page.codes.length ? page.codes.map((code) => code.code)
     : [...new Set(page.proteins.flatMap((p) => p.blobs.map((blob) => blob.code)))].filter((code) => code !== null).sort((a, b) => a - b);
   const COLOURED = 8; // classes that a map can tell apart by colour
-  const SIZE = { width: 720, height: 460, margin: 34, largest: 22 };
+  const SIZE = { width: 720, height: 560, margin: 34, largest: 24 };
   const firstClass = (code) => code.enriched_classes?.[0] ?? null;
   const classOrder = Object.keys(page.classes);
   const coloured = classOrder.length <= COLOURED;
@@ -13,7 +13,7 @@ const codesView = (() => {
   function show() {
     if (drawn) return;
     drawn = true;
-    byId("codes").replaceChildren(...(used.length ? [...map(), ...list()]
+    byId("codes-body").replaceChildren(...(used.length ? [...map(), ...list()]
       : [h("p", {}, "This model has no codebook, so its blobs have no codes.")]));
     paint();
   }
@@ -32,9 +32,7 @@ const codesView = (() => {
 
   function picture() {
     const most = Math.max(1, ...page.codes.map((code) => code.blobs));
-    const scale = Math.min(SIZE.width, SIZE.height) / 2 - SIZE.margin;
-    const stretch = (SIZE.width / 2 - SIZE.margin) / scale;
-    const place = ([x, y]) => [SIZE.width / 2 + x * scale * stretch, SIZE.height / 2 - y * scale];
+    const { place, height } = frame();
     const points = page.map.points.map((point, code) => ({ code, at: place(point), known: described.get(code) }))
       .sort((a, b) => (b.known?.blobs ?? 0) - (a.known?.blobs ?? 0));
     const circles = points.map(({ code, at: [cx, cy], known }) => {
@@ -43,9 +41,30 @@ const codesView = (() => {
       return svg("a", { href: href("code", { n: code }), "aria-label": summary(known) },
         svg("circle", { cx, cy, r, "fill-opacity": 0.85, "data-class": firstClass(known)?.class }, svg("title", {}, summary(known))));
     });
-    const numbers = points.slice(0, 12).filter(({ known }) => known)
+    const numbers = numbered(points.filter(({ known }) => known))
       .map(({ code, at: [x, y] }) => svg("text", { x, y: y + 4, "text-anchor": "middle", "aria-hidden": "true" }, String(code)));
-    return svg("svg", { class: "map", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "group", "aria-label": "Map of the codebook" }, circles, numbers);
+    return svg("svg", { class: "map", viewBox: `0 0 ${SIZE.width} ${height}`, role: "group", "aria-label": "Map of the codebook" }, circles, numbers);
+  }
+
+  /** Both axes at one scale, the points' box filling the width or the greatest height. */
+  function frame() {
+    const [xs, ys] = [0, 1].map((axis) => page.map.points.map((point) => point[axis]));
+    const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+    const room = SIZE.width - 2 * SIZE.margin;
+    const scale = Math.min(room / Math.max(right - left, 1e-9), (SIZE.height - 2 * SIZE.margin) / Math.max(high - low, 1e-9));
+    const height = Math.max(220, scale * (high - low) + 2 * SIZE.margin);
+    const middle = [(left + right) / 2, (low + high) / 2];
+    return { height, place: ([x, y]) => [SIZE.width / 2 + (x - middle[0]) * scale, height / 2 - (y - middle[1]) * scale] };
+  }
+
+  /** The most used codes whose numbers don't cover one another. */
+  function numbered(points) {
+    const kept = [];
+    for (const point of points) {
+      const free = kept.every(({ at }) => Math.abs(at[0] - point.at[0]) > 30 || Math.abs(at[1] - point.at[1]) > 17);
+      if (free && kept.length < 14) kept.push(point);
+    }
+    return kept;
   }
 
   const summary = (code) => `Code ${code.code}: ${count(code.blobs, "blob")} in ${count(code.proteins, "protein")}` +
@@ -59,7 +78,7 @@ const codesView = (() => {
   }
 
   function paint() {
-    for (const element of document.querySelectorAll("#codes [data-class], #codes .map circle:not(.unused)")) {
+    for (const element of document.querySelectorAll("#codes-body [data-class], #codes-body .map circle:not(.unused)")) {
       const at = classOrder.indexOf(element.dataset.class ?? "");
       const fill = coloured && at >= 0 ? blobColour(at) : colour("rest");
       element.style.fill = fill;
@@ -75,12 +94,12 @@ const codesView = (() => {
     const rows = page.codes.map((code) => h("tr", {},
       h("th", { scope: "row" }, h("a", { href: href("code", { n: code.code }) }, `code ${code.code}`)),
       h("td", { class: "num" }, String(code.blobs)), h("td", { class: "num" }, String(code.proteins)),
-      h("td", { class: "num" }, percent(code.mean_importance)), h("td", { class: "num side" }, code.mean_size.toFixed(1)),
+      h("td", { class: "num side" }, percent(code.mean_importance)), h("td", { class: "num side" }, code.mean_size.toFixed(1)),
       h("td", { class: "side" }, mainStructure(code)), h("td", {}, enrichedText(code))));
     return [h("h2", {}, "Codes in use"), h("p", { class: "explain" }, "Most used first. A class is named where proteins holding the code have it more often than others " +
       "(Fisher's exact test, corrected for the number of tests)."),
       h("table", {}, h("thead", {}, h("tr", {}, ["code", "blobs", "proteins", "importance", "size", "structure", "enriched classes"]
-        .map((title, at) => h("th", { scope: "col", class: [null, "num", "num", "num", "num side", "side", null][at] }, title)))), h("tbody", {}, rows))];
+        .map((title, at) => h("th", { scope: "col", class: [null, "num", "num", "num side", "num side", "side", null][at] }, title)))), h("tbody", {}, rows))];
   }
 
   const enrichedText = (code) => (code.enriched_classes ?? []).map((each) => each.name).join("; ") || "–";
@@ -94,7 +113,7 @@ const codesView = (() => {
     byId("code-title").textContent = `Code ${number}`;
     const code = described.get(number);
     const holders = holdersOf(number);
-    byId("code").replaceChildren(...(code ? facts(code) : []), ...members(holders));
+    byId("code-body").replaceChildren(...(code ? facts(code) : []), ...members(holders));
   }
 
   function facts(code) {
@@ -115,7 +134,7 @@ const codesView = (() => {
 
   function pairs(titles, rows) {
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": titles.join(", ") },
-      h("table", { style: "width:auto" }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
+      h("table", { class: "compact" }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
         h("tbody", {}, rows.map(([name, ...values]) => h("tr", {}, h("th", { scope: "row" }, name), values.map((value) => h("td", {}, value)))))));
   }
 
@@ -142,12 +161,12 @@ const codesView = (() => {
     if (!holders.length) return [h("p", {}, "No protein on this page holds it.")];
     const rows = holders.map(({ protein, blobs }) => h("tr", {}, h("th", { scope: "row" }, proteinLink(protein, blobs[0].blob)),
       h("td", {}, classNames(protein.true.length ? protein.true : protein.predicted) || "–"),
-      h("td", { class: "num" }, percent(Math.max(...blobs.map((blob) => blob.importance)), 1)),
+      h("td", { class: "num side" }, percent(Math.max(...blobs.map((blob) => blob.importance)), 1)),
       h("td", { class: "seq" }, blobs.map((blob) => blob.residues.map((at) => protein.chain.sequence[at]).join("")).join(" "))));
     const partial = page.total > page.proteins.length ? ", of those on this page" : "";
     return [h("h2", {}, `Proteins that hold it${partial} (${holders.length})`),
       h("table", { id: "holders" }, h("thead", {}, h("tr", {}, ["protein", "class", "importance", "residues of the blobs"]
-        .map((title, at) => h("th", { scope: "col", class: at === 2 ? "num" : null }, title)))), h("tbody", {}, rows))];
+        .map((title, at) => h("th", { scope: "col", class: at === 2 ? "num side" : null }, title)))), h("tbody", {}, rows))];
   }
 
   scheme.addEventListener("change", paint);
