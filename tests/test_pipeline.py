@@ -68,6 +68,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
         ("evaluation.bootstrap", 30, {"evaluate"}),
         ("interpretability.significance", 0.01, {"interpret"}),
         ("leakage.structure_hits", 0, {"leakage"}),
+        ("report.proteins", 20, {"report"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
         ("data.data_dir", "./elsewhere", {"download", "prepare"}),
     ],
