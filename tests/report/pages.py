@@ -93,15 +93,15 @@ def interval(value: float | None, half: float = 0.01) -> dict[str, Any]:
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def report(records: list[dict[str, Any]], difference: float | None = 0.0) -> dict[str, Any]:
-    """An interpretability report."""
+def report(records: list[dict[str, Any]], multilabel: bool = False) -> dict[str, Any]:
+    """An interpretability report; what can be undefined is, if multi-label."""
     codes = [code(3, logo_svg="<svg xmlns='http://www.w3.org/2000/svg'/>"), code(4, rmsd=1.25), code(10)]
     return {
         "schema_version": "1.0",
         "bioblobs_version": "0",
         "split": "test",
         "seed": 0,
-        "task": {"name": "scop", "multilabel": False, "classes": CLASSES},
+        "task": {"name": "scop", "multilabel": multilabel, "classes": CLASSES},
         "proteins": records,
         "dataset": {
             "proteins": len(records),
@@ -125,7 +125,7 @@ def report(records: list[dict[str, Any]], difference: float | None = 0.0) -> dic
                 "proteins": len(records),
                 "fall_top_blob": interval(0.1),
                 "fall_random_residues": interval(0.1),
-                "difference": interval(difference),
+                "difference": interval(None if multilabel else 0.0),
                 "share_top_blob_falls_more": 0.5,
                 "wilcoxon_p": 0.5,
             },
@@ -133,7 +133,7 @@ def report(records: list[dict[str, Any]], difference: float | None = 0.0) -> dic
     }
 
 
-def write_report(path: Path, store: Store) -> None:
+def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
     """A whole report page, with every part of it."""
     import pandas as pd
 
@@ -144,13 +144,19 @@ def write_report(path: Path, store: Store) -> None:
     from bioblobs.report.viewer import viewer_data
 
     records, proteins = made(store)
-    found = report(records)
+    found = report(records, multilabel)
     counts = pd.DataFrame(
         [(key, name, split, 5) for key, name in CLASSES.items() for split in ("train", "val", "test")],
         columns=["class", "name", "group", "proteins"],
     )
-    near = {"proteins": 5, "median": 0.1, "max": 0.9, "share_from_0.3": 0.2, "share_from_0.7": 0.1}
-    scores = {"accuracy": interval(0.9), "macro_f1": interval(0.8)}
+    near = {
+        "proteins": 5,
+        "median": None if multilabel else 0.1,
+        "max": 0.9,
+        "share_from_0.3": 0.2,
+        "share_from_0.7": 0.1,
+    }
+    scores = {"accuracy": interval(None if multilabel else 0.9), "macro_f1": interval(0.8)}
     results = Results(
         report=found,
         data={"residues": 1000, "split": NASTY, "dropped": {NASTY: 3}},

@@ -68,6 +68,14 @@ def test_the_page_names_nothing_outside_itself(page: str) -> None:
     assert "connect-src 'none'" in policy
 
 
+def test_a_report_on_several_classes_a_protein_counts_each(sample_store: Store, tmp_path: Path) -> None:
+    write_report(tmp_path / "index.html", sample_store, multilabel=True)
+    text = (tmp_path / "index.html").read_text()
+    assert "Class by class" in text
+    assert "Which classes are taken for which" not in text
+    assert "There are too few proteins to tell" in text
+
+
 def test_the_vendored_library_is_the_one_that_its_readme_names() -> None:
     digest = hashlib.sha256((VENDOR / "3Dmol-min.js").read_bytes()).hexdigest()
     assert digest in (VENDOR / "README.md").read_text()
