@@ -86,6 +86,13 @@ def open_protein(page: Page, address: str) -> None:
     page.wait_for_timeout(300)  # one frame of the software renderer
 
 
+def open_without_webgl(page: Page, address: str) -> None:
+    """A protein in a browser that can't draw it: what is then left has to work, and is quick to test."""
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(f"{address}#protein?id=protein+0")
+    expect(page.locator("#stage-missing")).to_contain_text("needs WebGL")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_structure_is_drawn_with_its_blobs_coloured(page: Page, address: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
@@ -151,7 +158,7 @@ def test_the_keyboard_turns_the_structure(page: Page, address: str) -> None:
 
 
 def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) -> None:
-    open_protein(page, address)
+    open_without_webgl(page, address)
     page.click("[data-residue='3']")
     assert selected(page) == ["0"]
     page.keyboard.press("End")
@@ -164,7 +171,7 @@ def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) ->
 
 
 def test_a_code_lists_every_other_protein_that_holds_it(page: Page, address: str) -> None:
-    open_protein(page, address)
+    open_without_webgl(page, address)
     page.click("[data-blob='1']")
     links = page.locator(".links[data-code='4'] a")
     assert sorted(links.all_text_contents()) == sorted(["protein 2", "protein 3", "protein 4", NASTY])
@@ -223,9 +230,7 @@ def test_names_run_nothing(page: Page, address: str) -> None:
 
 
 def test_without_webgl_the_page_says_so_and_the_rest_works(page: Page, address: str) -> None:
-    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
-    page.goto(f"{address}#protein?id=protein+0")
-    expect(page.locator("#stage-missing")).to_contain_text("needs WebGL")
+    open_without_webgl(page, address)
     page.click("[data-blob='1']")
     assert page.locator(".res[aria-selected=true]").count() == 9
     page.click("[data-residue='3']")
