@@ -267,8 +267,9 @@ def test_python_and_the_page_read_a_chain_alike(page: Page, tmp_path: Path) -> N
 def test_the_drawn_chain_breaks_where_the_real_one_does(page: Page, address: str) -> None:
     page.goto(address)
     whole = random_chain(30, 0)
-    flat = (whole + np.arange(30)[:, None, None] * 0).reshape(-1).tolist()
-    numbers = page.evaluate("(xyz) => pdbNumbers(Float64Array.from(xyz)).map(each => each.number)", flat)
+    numbers = page.evaluate(
+        "(xyz) => pdbNumbers(Float64Array.from(xyz)).map(each => each.number)", whole.reshape(-1).tolist()
+    )
     gaps = np.linalg.norm(whole[1:, 0] - whole[:-1, 2], axis=-1) > 2.5
     np.testing.assert_array_equal(np.diff(numbers) == 2, gaps)
     assert set(np.diff(numbers).tolist()) == {1, 2}

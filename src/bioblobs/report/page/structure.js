@@ -84,8 +84,7 @@ const structureView = (() => {
     viewer.setStyle({}, { cartoon: { colorfunc: paint, thickness: 0.35, arrows: true } });
     for (const blob of shown.protein.blobs) {
       const radius = chosen === blob.blob ? 1.05 : chosen === null ? 0.65 : 0.35;
-      const at = blob.residues.map((residue) => residue);
-      const members = new Set(at);
+      const members = new Set(blob.residues);
       viewer.addStyle({ atom: "CA", predicate: (atom) => members.has(residueOf(atom)) },
         { sphere: { radius, colorfunc: paint } });
     }
