@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 TASKS ?= enzymecommission geneontology proteinfamily
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint tasks sanity bench readme clean
+.PHONY: help setup repro report test lint tasks sanity bench readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -16,6 +16,10 @@ setup: $(VENV)/.installed ## make .venv with what runs the project
 
 repro: setup ## the main job: the whole pipeline on the embedded sample (dvc repro)
 	@$(RUN) dvc repro
+
+report: setup ## the page to read: outputs/report/index.html, with what it needs (dvc repro report)
+	@$(RUN) dvc repro report
+	@echo "open outputs/report/index.html in a browser"
 
 test: $(VENV)/.installed-dev ## all tests
 	@$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal $(ARGS)

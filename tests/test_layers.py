@@ -24,6 +24,7 @@ ALLOWED = {
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "faithfulness": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "report": {"proteins", "datasets"},
     "stages": {
         "proteins",
         "structures",
@@ -35,6 +36,7 @@ ALLOWED = {
         "training",
         "interpretation",
         "faithfulness",
+        "report",
     },
 }
 FOREIGN = {
@@ -42,6 +44,7 @@ FOREIGN = {
     "structures": {"torch", "lightning", "pandas", "jsonargparse"},
     "splits": {"torch", "lightning"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
+    "report": {"torch", "lightning", "jsonargparse"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }
 """What a layer must not know."""

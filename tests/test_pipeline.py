@@ -79,6 +79,7 @@ def test_sanity_trains_the_others(clone: Path) -> None:
         ("interpretability.significance", 0.01, {"interpret"}),
         ("interpretability.gradient_steps", 3, {"faithfulness"}),
         ("leakage.structure_hits", 0, {"leakage"}),
+        ("report.proteins", 20, {"report"}),
         ("model.tau_init", 2.0, {"train_stage0", "train_stage1"}),
         ("data.data_dir", "./elsewhere", {"download", "prepare"}),
     ],

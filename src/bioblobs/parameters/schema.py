@@ -338,6 +338,19 @@ class InterpretabilityConfig(Group):
 
 
 @dataclass
+class ReportConfig(Group):
+    """The page that people read.
+
+    Args:
+        proteins: most test proteins that the page holds, each with its structure (about 10 kB); where there
+            are more, so many are drawn at random.
+    """
+
+    path: ClassVar[str] = "report"
+    proteins: PositiveInt = 300
+
+
+@dataclass
 class Paths:
     """Where things lie; not hyperparameters, so not in params.yaml. The defaults are DVC's outputs.
 
@@ -382,6 +395,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     leakage: LeakageConfig = field(default_factory=LeakageConfig)
     interpretability: InterpretabilityConfig = field(default_factory=InterpretabilityConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
 
 
 def subgroups(group: type) -> dict[str, type[Group]]:

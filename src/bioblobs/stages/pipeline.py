@@ -24,7 +24,7 @@ DEFAULT_CONFIG = "params.yaml"
 
 
 def run(args: Sequence[str]) -> Path:
-    """Download, prepare, train, evaluate and interpret with ``key=value`` overrides; the run's folder."""
+    """From download to report, with ``key=value`` overrides; the run's folder."""
     flags = as_flags(args)
     config, _ = parse("BioBlobs multi-stage training", flags)
     if config.train.devices > 1:
@@ -40,7 +40,7 @@ def run(args: Sequence[str]) -> Path:
         plots=str(folder / "plots"),
     )
     print(f"writing to {folder}", flush=True)
-    from bioblobs.stages import evaluate, faithfulness, init_codebook, interpret, leakage
+    from bioblobs.stages import evaluate, faithfulness, init_codebook, interpret, leakage, report
     from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
     placed = [*flags, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
@@ -63,6 +63,8 @@ def run(args: Sequence[str]) -> Path:
     interpret.run(config, paths)
     _say("faithfulness")
     faithfulness.run(config, paths)
+    _say("report")
+    report.run(config, paths)
     print(f"done: {folder}")
     return folder
 

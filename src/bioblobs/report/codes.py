@@ -1,0 +1,34 @@
+"""What the page says of each code: the fields that it knows, and any other as plain text."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from bioblobs.report.plain import facts
+
+KNOWN = {
+    "code",
+    "blobs",
+    "proteins",
+    "mean_importance",
+    "mean_size",
+    "composition",
+    "secondary_structure",
+    "enriched_classes",
+}
+LOGO = "logo_svg"
+
+
+def page_code(code: Mapping[str, Any]) -> dict[str, Any]:
+    """A code of the interpretability report; fields of later versions of its schema are kept readable.
+
+    A logo becomes an image, in which nothing that an SVG may carry can run.
+    """
+    made: dict[str, Any] = {key: code[key] for key in KNOWN if key in code}
+    if logo := code.get(LOGO):
+        made["logo"] = "data:image/svg+xml;base64," + base64.b64encode(str(logo).encode()).decode()
+    others = {key: value for key, value in code.items() if key not in KNOWN | {LOGO}}
+    made["facts"] = facts(others)
+    return made

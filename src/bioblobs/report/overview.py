@@ -1,0 +1,85 @@
+"""What the report's first view shows, from the files that the other stages wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bioblobs.report.confusion import class_counts, confusion
+from bioblobs.report.data import class_table, leakage_tables
+from bioblobs.report.faithfulness import verdict
+from bioblobs.report.plain import facts, interval
+from bioblobs.report.scores import headline, score_tables
+
+TASKS = {
+    "scop": "structural class (SCOP)",
+    "enzymecommission": "enzyme class (EC)",
+    "geneontology": "molecular function (Gene Ontology)",
+    "proteinfamily": "protein family (Pfam)",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Contents of the files that the report is made of.
+
+    Attributes:
+        report: outputs/interpretability/test_interpretability.json.
+        data: metrics/data.json.
+        classes: plots/data_classes.csv.
+        leakage: metrics/leakage.json.
+        test: metrics/test.json.
+        ablation: metrics/ablation.json.
+        faithfulness: metrics/faithfulness.json, where there is one.
+    """
+
+    report: Mapping[str, Any]
+    data: Mapping[str, Any]
+    classes: pd.DataFrame
+    leakage: Mapping[str, Any]
+    test: Mapping[str, Any]
+    ablation: Mapping[str, Any]
+    faithfulness: Mapping[str, Any] | None = None
+
+
+def overview(results: Results) -> dict[str, Any]:
+    """Context of page/overview.html."""
+    report, task = results.report, results.report["task"]
+    dataset = report["dataset"]
+    several = bool(task["multilabel"])
+    faith = dataset["faithfulness"]
+    return {
+        "task": TASKS.get(task["name"], task["name"]),
+        "version": report["bioblobs_version"],
+        "seed": report["seed"],
+        "headline": headline(results.test),
+        "verdict": verdict(faith),
+        "data": results.data,
+        "classes": class_table(results.classes),
+        "leakage": leakage_tables(results.leakage),
+        "scores": score_tables(results.test),
+        "confusion": None if several else confusion(report["proteins"], task["classes"]),
+        "class_counts": class_counts(report["proteins"], task["classes"]) if several else None,
+        "dataset": dataset,
+        "deletion": [
+            ("without the most important blob", interval(faith["fall_top_blob"])),
+            ("without as many random residues", interval(faith["fall_random_residues"])),
+            ("difference", interval(faith["difference"])),
+        ],
+        "ablation": _ablation(results.ablation),
+        "faithfulness": facts(results.faithfulness) if results.faithfulness else [],
+    }
+
+
+def _ablation(ablation: Mapping[str, Any]) -> dict[str, Any]:
+    names = list(next(iter(ablation.values())))
+    return {
+        "columns": [name.replace("_", " ") for name in names],
+        "rows": [
+            (title.replace("_", " "), [facts({"": row[name]})[0][1] for name in names])
+            for title, row in ablation.items()
+        ],
+    }

@@ -1,0 +1,61 @@
+"""Template, style, scripts and data -> one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.results import write_text
+
+SCRIPTS = ("dom", "chains", "colours", "structure", "strip", "blobs", "protein", "gallery", "codes", "main")
+"""In page/, in the order in which they build on one another."""
+
+
+def write_page(path: Path, data: Mapping[str, Any], overview: Mapping[str, Any] | None, title: str) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        data: what the scripts read; escaped so that no text in it can end the script element.
+        overview: what overview.html shows; None: the page has proteins and codes only.
+    """
+    template = _environment().get_template("page.html")
+    write_text(
+        path,
+        template.render(
+            title=title,
+            data=data,
+            overview=overview,
+            style=_resource("page/style.css"),
+            library=_script("vendor/3Dmol-min.js"),
+            scripts=[_script(f"page/{name}.js") for name in SCRIPTS],
+        ),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("bioblobs.report", "page"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _resource(name: str) -> str:
+    return (files("bioblobs.report") / name).read_text(encoding="utf-8")
+
+
+def _script(name: str) -> str:
+    """A script that can stand inside a page: nothing in it ends the element early."""
+    text = _resource(name)
+    if "</script" in text.lower() or "<!--" in text:
+        raise BioBlobsError(f"{name}: holds </script or <!--, which would end its element in the page")
+    return text

@@ -1,0 +1,28 @@
+// Colours come from style.css, so that they follow the reader's colour scheme.
+const BLOB_COLOURS = 9;
+const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Colour of the blob of a rank by importance; the number beside it tells apart those that share one. */
+const blobColour = (rank) => colour(`blob-${rank % BLOB_COLOURS}`);
+
+function channels(hex) {
+  const full = hex.length === 4 ? [...hex.slice(1)].map((digit) => digit + digit).join("") : hex.slice(1);
+  return [0, 2, 4].map((at) => parseInt(full.slice(at, at + 2), 16));
+}
+
+/** Relative luminance (WCAG 2). */
+function luminance(hex) {
+  const [r, g, b] = channels(hex).map((value) => value / 255)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** Black or white, whichever reads better on a colour (contrast of 4.5 or more with any). */
+const textOn = (hex) => (luminance(hex) > 0.179 ? "#000000" : "#ffffff");
+
+/** From --low to --high for a share from 0 to 1. */
+function shade(share) {
+  const [low, high] = [channels(colour("low")), channels(colour("high"))];
+  return "#" + low.map((from, at) => Math.round(from + (high[at] - from) * share).toString(16).padStart(2, "0")).join("");
+}

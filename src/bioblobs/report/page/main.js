@@ -1,0 +1,33 @@
+// Which part of the page is open is in its address, so that each protein and code can be linked.
+const views = [...document.querySelectorAll("[data-view]")];
+const names = views.map((view) => view.dataset.view);
+
+function open() {
+  const [asked, query] = location.hash.slice(1).split(/\?(.*)/s);
+  const parameters = new URLSearchParams(query ?? "");
+  let name = names.includes(asked) ? asked : names[0];
+  const protein = page.proteins.find((each) => each.id === parameters.get("id"));
+  if (name === "protein" && !protein) name = "proteins";
+  for (const view of views) view.hidden = view.dataset.view !== name;
+  if (name === "proteins") galleryView.show(parameters);
+  if (name === "protein") proteinView.show(protein, parameters.has("blob") ? Number(parameters.get("blob")) : null);
+  if (name === "codes") codesView.show();
+  if (name === "code") codesView.showOne(Number(parameters.get("n")));
+  const part = { protein: "proteins", code: "codes" }[name] ?? name;
+  for (const link of document.querySelectorAll(".top nav a")) {
+    link.toggleAttribute("aria-current", link.hash === `#${part}`);
+    if (link.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+  }
+  const [crumb] = document.querySelectorAll('[data-view="protein"] .crumbs a');
+  crumb.href = href("proteins", galleryView.parameters());
+}
+
+/** After a move, reading goes on at the new heading. */
+function moved() {
+  open();
+  window.scrollTo(0, 0);
+  views.find((view) => !view.hidden).querySelector("h1").focus({ preventScroll: true });
+}
+
+window.addEventListener("hashchange", moved);
+open();

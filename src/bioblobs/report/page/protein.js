@@ -1,0 +1,68 @@
+// One protein: the three views of its blobs share one selection.
+const proteinView = (() => {
+  let chosen = null;
+  let current = null;
+
+  // Blobs by importance; a rank gives a blob its colour in every view.
+  for (const protein of page.proteins) {
+    protein.blobs.sort((a, b) => b.importance - a.importance || a.blob - b.blob).forEach((blob, rank) => (blob.rank = rank));
+  }
+
+  function show(protein, blob) {
+    if (protein !== current) open(protein);
+    select(blob !== null && protein.blobs.some((each) => each.blob === blob) ? blob : null);
+  }
+
+  function open(protein) {
+    current = protein;
+    const labels = authorLabels(protein.chain.numbering);
+    const blobOf = new Array(protein.length).fill(null);
+    for (const blob of protein.blobs) for (const residue of blob.residues) blobOf[residue] = blob;
+    byId("protein-title").textContent = protein.id;
+    byId("prediction").replaceChildren(...prediction(protein));
+    neighbours(protein);
+    blobsView.show(protein, labels, toggle);
+    stripView.show(protein, labels, blobOf, toggle);
+    structureView.show(protein, labels, blobOf, toggle);
+  }
+
+  function prediction(protein) {
+    const certainty = (name) => protein.probabilities.find(([id]) => id === name)?.[1];
+    const said = protein.predicted.map((name) => `${className(name)} (${percent(certainty(name) ?? 0)})`).join("; ");
+    const rows = [h("p", {}, "Predicted: ", h("strong", {}, said || "no class reaches a probability of 1/2"), " ",
+      protein.outcome === "unknown" ? null : outcomeBadge(protein.outcome))];
+    if (protein.outcome !== "unknown" && protein.outcome !== "right") {
+      rows.push(h("p", {}, "True: ", h("strong", {}, classNames(protein.true) || "a class that training never saw")));
+    }
+    const others = protein.probabilities.filter(([name]) => !protein.predicted.includes(name)).slice(0, 4);
+    const rest = others.map(([name, p]) => `${className(name)} ${percent(p)}`).join(", ");
+    rows.push(h("p", { class: "count" }, `${count(protein.length, "residue")}, ${count(protein.blobs.length, "blob")}.` +
+      (rest ? ` Next: ${rest}.` : "")));
+    return rows;
+  }
+
+  function neighbours(protein) {
+    const rows = galleryView.listed();
+    const at = rows.indexOf(protein);
+    for (const [id, other] of [["previous", rows[at - 1]], ["next", rows[at + 1]]]) {
+      const link = byId(id);
+      link.hidden = at < 0 || !other;
+      if (other) link.href = href("protein", { id: other.id });
+    }
+  }
+
+  const toggle = (blob) => select(blob === chosen ? null : blob);
+
+  function select(blob) {
+    chosen = blob;
+    blobsView.select(blob);
+    stripView.select(blob);
+    structureView.select(blob);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && current && !byId("strip").closest("[data-view]").hidden) select(null);
+  });
+  scheme.addEventListener("change", () => current && (blobsView.draw(), select(chosen)));
+  return { show };
+})();

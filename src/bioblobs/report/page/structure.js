@@ -1,0 +1,145 @@
+// The 3-D view: 3Dmol.js draws the backbone; blobs are coloured, numbered, and can be picked.
+const structureView = (() => {
+  let viewer = null;
+  let shown = null; // { protein, labels, indexOf, onPick }
+  let chosen = null;
+  const stage = byId("stage"), tip = byId("tip"), mode = byId("colour-by");
+
+  /** False where the browser has no WebGL. */
+  function start() {
+    if (viewer) return true;
+    if (!hasWebGL()) return unavailable();
+    try {
+      viewer = $3Dmol.createViewer(byId("canvas"), { backgroundColor: colour("canvas"), antialias: true });
+    } catch (error) {
+      viewer = null;
+    }
+    if (!viewer) return unavailable();
+    viewer.setHoverDuration(60);
+    scheme.addEventListener("change", () => shown && draw());
+    new ResizeObserver(() => viewer.resize()).observe(stage);
+    return true;
+  }
+
+  function hasWebGL() {
+    const canvas = document.createElement("canvas");
+    return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
+  }
+
+  function unavailable() {
+    const notice = byId("stage-missing");
+    notice.textContent = "The 3-D view needs WebGL, which this browser doesn't offer or has switched off. " +
+      "Blobs, residues and codes are listed all the same.";
+    notice.hidden = false;
+    byId("tools").hidden = true;
+    stage.removeAttribute("tabindex");
+    return false;
+  }
+
+  function show(protein, labels, blobOf, onPick) {
+    const coordinates = unpackCoordinates(protein.chain.backbone);
+    const numbers = pdbNumbers(coordinates);
+    const indexOf = new Map(numbers.map(({ chain, number }, residue) => [`${chain}${number}`, residue]));
+    shown = { protein, labels, blobOf, indexOf, onPick };
+    chosen = null;
+    if (!start()) return;
+    viewer.removeAllModels();
+    viewer.addModel(pdbText(protein.chain.sequence, coordinates, numbers), "pdb");
+    viewer.setHoverable({}, true, (atom, _, event) => hover(residueOf(atom), event), () => (tip.hidden = true));
+    viewer.setClickable({}, true, (atom) => pick(residueOf(atom)));
+    viewer.resize();
+    viewer.zoomTo();
+    draw();
+  }
+
+  const residueOf = (atom) => shown.indexOf.get(`${atom.chain}${atom.resi}`);
+
+  function pick(residue) {
+    const blob = shown.blobOf[residue];
+    shown.onPick(blob ? blob.blob : null);
+  }
+
+  function hover(residue, event) {
+    if (residue === undefined) return;
+    tip.textContent = describeResidue(shown.protein, shown.labels, shown.blobOf, residue);
+    tip.hidden = false;
+    const box = stage.getBoundingClientRect();
+    const [x, y] = event && event.clientX !== undefined
+      ? [event.clientX - box.left, event.clientY - box.top] : [12, 12];
+    tip.style.left = `${Math.max(4, Math.min(x + 14, box.width - tip.offsetWidth - 6))}px`;
+    tip.style.top = `${Math.max(4, Math.min(y + 14, box.height - tip.offsetHeight - 6))}px`;
+  }
+
+  function colourOf(blob) {
+    if (!blob) return colour("rest");
+    if (chosen !== null && blob.blob !== chosen) return colour("rest");
+    return mode.value === "importance" ? shade(blob.importance / shown.protein.blobs[0].importance) : blobColour(blob.rank);
+  }
+
+  function draw() {
+    if (!viewer) return;
+    viewer.setBackgroundColor(colour("canvas"));
+    const colours = shown.blobOf.map(colourOf);
+    const paint = (atom) => colours[residueOf(atom)];
+    viewer.setStyle({}, { cartoon: { colorfunc: paint, thickness: 0.35, arrows: true } });
+    for (const blob of shown.protein.blobs) {
+      const radius = chosen === blob.blob ? 1.05 : chosen === null ? 0.65 : 0.35;
+      const members = new Set(blob.residues);
+      viewer.addStyle({ atom: "CA", predicate: (atom) => members.has(residueOf(atom)) },
+        { sphere: { radius, colorfunc: paint } });
+    }
+    number();
+    viewer.render();
+  }
+
+  function number() {
+    viewer.removeAllLabels();
+    for (const blob of shown.protein.blobs) {
+      if (chosen !== null && blob.blob !== chosen) continue;
+      const background = colourOf(blob);
+      viewer.addLabel(String(blob.blob), {
+        backgroundColor: background, backgroundOpacity: 1, fontColor: textOn(background), fontSize: 13, bold: true,
+        borderColor: colour("mark"), borderThickness: 1, padding: 3, inFront: true, alignment: "center",
+      }, { atom: "CA", predicate: (atom) => residueOf(atom) === blob.seed });
+    }
+  }
+
+  function select(blob) {
+    chosen = blob;
+    byId("zoom-blob").disabled = blob === null;
+    if (viewer) draw();
+  }
+
+  function zoomToBlob() {
+    const blob = shown.protein.blobs.find((each) => each.blob === chosen);
+    if (!viewer || !blob) return;
+    const members = new Set(blob.residues);
+    viewer.zoomTo({ predicate: (atom) => members.has(residueOf(atom)) });
+    viewer.zoom(0.6);
+  }
+
+  const KEYS = {
+    ArrowLeft: () => viewer.rotate(-12, "y"), ArrowRight: () => viewer.rotate(12, "y"),
+    ArrowUp: () => viewer.rotate(-12, "x"), ArrowDown: () => viewer.rotate(12, "x"),
+    "+": () => viewer.zoom(1.2), "=": () => viewer.zoom(1.2), "-": () => viewer.zoom(1 / 1.2),
+  };
+  stage.addEventListener("keydown", (event) => {
+    if (!viewer || !KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+  mode.addEventListener("change", draw);
+  byId("zoom-blob").addEventListener("click", zoomToBlob);
+  byId("reset-view").addEventListener("click", () => viewer && viewer.zoomTo());
+  return { show, select };
+})();
+
+/** What is said of a residue that is pointed at: its number, blob, importance and code. */
+function describeResidue(protein, labels, blobOf, residue) {
+  const letter = protein.chain.sequence[residue];
+  const blob = blobOf[residue];
+  const name = `${labels[residue]} ${THREE_LETTERS[letter] ?? "UNK"}`;
+  if (!blob) return `${name}, in no blob`;
+  const code = blob.code === null ? "" : `, code ${blob.code}`;
+  return `${name}, blob ${blob.blob}, importance ${percent(blob.importance, 1)}${code}`;
+}

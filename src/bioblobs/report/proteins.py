@@ -1,0 +1,69 @@
+"""A protein of the page: its record (interpretation/schema.json), and its chain for what residues tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.record import Protein
+from bioblobs.report.chains import pack_chain
+
+KEPT_OF_A_BLOB = ("blob", "importance", "code", "seed", "residues", "membership")
+SHOWN_CLASSES = 8
+"""Most probable classes kept of a protein; true and predicted ones always are."""
+
+
+def page_proteins(records: Sequence[Mapping[str, Any]], chains: Sequence[Protein]) -> list[dict[str, Any]]:
+    """The proteins as page/*.js read them.
+
+    Args:
+        records: as ``proteins`` in interpretation/schema.json; ``true`` may be empty.
+        chains: the residues that the records' indices count, in the same order.
+
+    Raises:
+        BioBlobsError: a record that is of another length than its chain, or two of one id.
+    """
+    if len(records) != len(chains):
+        raise BioBlobsError(f"report: {len(records)} records for {len(chains)} chains")
+    labelled = any(record["true"] for record in records)
+    seen: set[str] = set()
+    for record, chain in zip(records, chains, strict=True):
+        if record["length"] != len(chain):
+            raise BioBlobsError(
+                f"report: {record['id']} has {record['length']} residues, its chain {len(chain)}; "
+                "run interpret again"
+            )
+        if record["id"] in seen:
+            raise BioBlobsError(f"report: two proteins are named {record['id']}; give them different names")
+        seen.add(record["id"])
+    return [_page_protein(record, chain, labelled) for record, chain in zip(records, chains, strict=True)]
+
+
+def outcome(record: Mapping[str, Any], labelled: bool) -> str:
+    """Of a prediction: right, partly (some of several classes), wrong; unknown where nothing is labelled."""
+    if not labelled:
+        return "unknown"
+    true, predicted = set(record["true"]), set(record["predicted"])
+    if true and true == predicted:
+        return "right"
+    return "partly" if true & predicted else "wrong"
+
+
+def _page_protein(record: Mapping[str, Any], chain: Protein, labelled: bool) -> dict[str, Any]:
+    return {
+        "id": record["id"],
+        "length": record["length"],
+        "true": record["true"],
+        "predicted": record["predicted"],
+        "outcome": outcome(record, labelled),
+        "probabilities": _main_probabilities(record),
+        "blobs": [{key: blob[key] for key in KEPT_OF_A_BLOB} for blob in record["blobs"]],
+        "chain": pack_chain(chain),
+    }
+
+
+def _main_probabilities(record: Mapping[str, Any]) -> list[list[Any]]:
+    ranked = sorted(record["probabilities"].items(), key=lambda item: -item[1])
+    always = {*record["true"], *record["predicted"]}
+    return [[name, p] for place, (name, p) in enumerate(ranked) if place < SHOWN_CLASSES or name in always]

@@ -1,0 +1,70 @@
+"""Test scores beside baselines, and in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bioblobs.report.plain import interval
+
+PREDICTORS = {
+    "stage1": "BioBlobs, fine-tuned (stage 1)",
+    "stage0": "BioBlobs, baseline (stage 0)",
+    "composition": "logistic regression on composition",
+    "majority": "majority class",
+}
+MODEL, BASELINES = "stage1", ("composition", "majority")
+EXPLAINED = {
+    "accuracy": "share of proteins whose class is right",
+    "macro_precision": "of the proteins called a class, the share that are of it; mean over classes",
+    "macro_recall": "of the proteins of a class, the share that were found; mean over classes",
+    "macro_f1": "harmonic mean of precision and recall; mean over classes",
+    "auroc": "chance that a protein of a class is ranked above one that is not; mean over classes",
+    "fmax": "best balance of precision and recall over all thresholds, protein by protein (CAFA)",
+}
+
+
+def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One table a score, one row a predictor: name, text, and where its interval lies from 0 to 1."""
+    order = [name for name in PREDICTORS if name in scores] + [n for n in scores if n not in PREDICTORS]
+    return [
+        {
+            "name": name.replace("_", " "),
+            "explained": EXPLAINED.get(name, ""),
+            "rows": [_row(key, scores[key][name]) for key in order if name in scores[key]],
+        }
+        for name in scores[MODEL]
+    ]
+
+
+def headline(scores: Mapping[str, Any]) -> dict[str, str]:
+    """The first score of the model beside the better of the two baselines, and what that allows to say."""
+    name = next(iter(scores[MODEL]))
+    ours = scores[MODEL][name]
+    known = [key for key in BASELINES if key in scores and scores[key][name]["value"] is not None]
+    text = {"score": name.replace("_", " "), "value": interval(ours), "verdict": "", "baseline": ""}
+    if not known or ours["value"] is None:
+        return text
+    best = max(known, key=lambda key: scores[key][name]["value"])
+    theirs = scores[best][name]
+    text["baseline"] = f"{PREDICTORS[best]}: {interval(theirs)}"
+    if None in (ours["low"], ours["high"], theirs["low"], theirs["high"]):
+        text["verdict"] = "Too few proteins for intervals, so the two can't be told apart."
+    elif ours["low"] > theirs["high"]:
+        text["verdict"] = "The model is above the better baseline, and their intervals don't overlap."
+    elif ours["high"] < theirs["low"]:
+        text["verdict"] = "The model is below the better baseline: don't rely on it."
+    else:
+        text["verdict"] = (
+            "The two intervals overlap: this run doesn't show that the model beats the baseline."
+        )
+    return text
+
+
+def _row(key: str, score: Mapping[str, Any]) -> dict[str, Any]:
+    value = score["value"]
+    low = score["low"] if score["low"] is not None else value
+    high = score["high"] if score["high"] is not None else value
+    place = None if value is None else {"value": value, "low": low, "high": high}
+    title = PREDICTORS.get(key, key.replace("_", " "))
+    return {"title": title, "text": interval(score), "place": place, "model": key == MODEL}

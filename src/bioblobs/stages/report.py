@@ -1,0 +1,115 @@
+"""DVC stage ``report``: one HTML page of data, scores, codes, and every protein in three dimensions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bioblobs.datasets.prepare import open_store
+from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.parameters.parsing import parse
+from bioblobs.parameters.schema import Config, Paths
+from bioblobs.report.chains import stored_protein
+from bioblobs.report.codebook_map import codebook_map
+from bioblobs.report.codes import page_code
+from bioblobs.report.overview import Results, overview
+from bioblobs.report.page import write_page
+from bioblobs.report.selection import shown_rows
+from bioblobs.report.viewer import viewer_data
+from bioblobs.training.checkpoint import network_weights, read_checkpoint
+
+CODE_VECTORS = "codebook.vectors"
+"""Name of the codebook's vectors among the network's weights."""
+
+
+def run(config: Config, paths: Paths) -> None:
+    """Write outputs/report/index.html."""
+    seed = config.train.seed
+    store = open_store(paths.prepared, config.data, seed)
+    results = read_results(paths)
+    report = results.report
+    records, rows = report["proteins"], store.rows(report["split"])
+    if len(records) != len(rows):
+        raise BioBlobsError(
+            f"{_report_file(paths)}: {len(records)} proteins, the prepared data have {len(rows)}; "
+            "run interpret again"
+        )
+    shown = shown_rows(len(records), config.report.proteins, seed)
+    data = viewer_data(
+        [records[place] for place in shown],
+        [stored_protein(store, int(rows[place])) for place in shown],
+        report["task"]["classes"],
+        note="",
+    )
+    data["total"] = len(records)
+    data["codes"] = [page_code(code) for code in report["dataset"]["codes"] if code["code"] is not None]
+    data["background"] = report["dataset"]["background"]
+    data["map"] = _code_map(paths.final_checkpoint(1))
+    path = Path(paths.output) / "report" / "index.html"
+    write_page(path, data, overview(results), "BioBlobs report")
+    print(f"{path}: {len(shown)} of {len(records)} proteins, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def read_results(paths: Paths) -> Results:
+    """The results of the stages before.
+
+    Raises:
+        BioBlobsError: naming the file that is missing or cannot be read.
+    """
+    metrics = Path(paths.metrics)
+    faithfulness = metrics / "faithfulness.json"
+    return Results(
+        report=_read(_report_file(paths)),
+        data=_read(metrics / "data.json"),
+        classes=_read_table(Path(paths.plots) / "data_classes.csv"),
+        leakage=_read(metrics / "leakage.json"),
+        test=_read(metrics / "test.json"),
+        ablation=_read(metrics / "ablation.json"),
+        faithfulness=_read(faithfulness) if faithfulness.is_file() else None,
+    )
+
+
+def _report_file(paths: Paths) -> Path:
+    return Path(paths.output) / "interpretability" / "test_interpretability.json"
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)") from None
+    except ValueError as error:
+        raise BioBlobsError(
+            f"{path}: not readable JSON ({error}); run the stage that makes it again"
+        ) from error
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"class": str, "name": str}, keep_default_na=False)
+    except FileNotFoundError:
+        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)") from None
+
+
+def _code_map(path: Path) -> dict[str, Any] | None:
+    """The codebook in two dimensions; None for a model without one."""
+    content = read_checkpoint(path)
+    weights = network_weights(content)
+    if CODE_VECTORS not in weights:
+        return None
+    distance = content["card"]["architecture"]["codebook_distance"]
+    return codebook_map(weights[CODE_VECTORS].numpy(), distance)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Command line of the stage."""
+    with one_line_errors():
+        run(*parse(__doc__ or "", args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Pages of real chains with made-up predictions, for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bioblobs.datasets.store import Store
+from bioblobs.proteins.record import Protein
+from bioblobs.report.chains import stored_protein
+
+NASTY = "</script><img src=x onerror=\"document.title='broken in'\">"
+"""A name that breaks out of a page that doesn't escape."""
+CLASSES = {"c0": "all alpha", "c1": f"beta {NASTY}", "c2": "a class & <b>bold</b>"}
+SIZES = (14, 9, 5)
+
+
+def chains(store: Store, count: int) -> list[Protein]:
+    """The longest test chains."""
+    rows = store.rows("test")
+    longest = rows[np.argsort(-store.lengths[rows], kind="stable")][:count]
+    return [stored_protein(store, int(row)) for row in longest]
+
+
+def record(name: str, protein: Protein, place: int, labelled: bool = True) -> dict[str, Any]:
+    """A record with three blobs: runs from the start, the middle and the end; codes 3, 4, and 10 + place."""
+    length = len(protein)
+    starts = (2, length // 2, length - SIZES[2] - 1)
+    runs = [list(range(start, start + size)) for start, size in zip(starts, SIZES, strict=True)]
+    return {
+        "id": name,
+        "length": length,
+        "true": [["c0"], ["c1"], ["c0"], []][place % 4] if labelled else [],
+        "predicted": ["c0"],
+        "probabilities": {"c0": 0.7, "c1": 0.2, "c2": 0.1},
+        "blobs": [
+            {
+                "blob": slot,
+                "importance": importance,
+                "code": code,
+                "size": len(run),
+                "seed": run[1],
+                "residues": run,
+                "author": [],
+                "sequence": "",
+                "membership": [0.9] * len(run),
+            }
+            for slot, (run, importance, code) in enumerate(
+                zip(runs, (0.3, 0.6, 0.1), (3, 4, 10 + place), strict=True)
+            )
+        ],
+    }
+
+
+def made(store: Store, count: int = 5, labelled: bool = True) -> tuple[list[dict[str, Any]], list[Protein]]:
+    """Records and chains; the second protein's name is nasty."""
+    proteins = chains(store, count)
+    names = [NASTY if place == 1 else f"protein {place}" for place in range(count)]
+    return [record(n, p, i, labelled) for i, (n, p) in enumerate(zip(names, proteins, strict=True))], proteins
+
+
+def code(number: int, **more: Any) -> dict[str, Any]:
+    """A code as interpret describes it."""
+    enriched = [
+        {
+            "class": "c1",
+            "name": CLASSES["c1"],
+            "proteins": 2,
+            "odds_ratio": None,
+            "p": 0.001,
+            "p_adjusted": 0.01,
+        }
+    ]
+    return {
+        "code": number,
+        "blobs": 20 - number,
+        "proteins": 5,
+        "mean_importance": 0.3,
+        "mean_size": 9.0,
+        "composition": {"A": 0.6, "G": 0.4},
+        "secondary_structure": {"helix": 0.9, "coil": 0.1},
+        "enriched_classes": enriched if number == 3 else [],
+        **more,
+    }
+
+
+def interval(value: float | None, half: float = 0.01) -> dict[str, Any]:
+    """A score with its interval; None: undefined."""
+    if value is None:
+        return {"value": None, "low": None, "high": None}
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def report(records: list[dict[str, Any]], multilabel: bool = False) -> dict[str, Any]:
+    """An interpretability report; what can be undefined is, if multi-label."""
+    codes = [code(3, logo_svg="<svg xmlns='http://www.w3.org/2000/svg'/>"), code(4, rmsd=1.25), code(10)]
+    return {
+        "schema_version": "1.0",
+        "bioblobs_version": "0",
+        "split": "test",
+        "seed": 0,
+        "task": {"name": "scop", "multilabel": multilabel, "classes": CLASSES},
+        "proteins": records,
+        "dataset": {
+            "proteins": len(records),
+            "importance": {"mean_of_top_blob": 0.6, "effective_blobs": 2.0},
+            "blobs": {
+                "total": 15,
+                "per_protein": 3.0,
+                "mean_size": 9.0,
+                "median_size": 9.0,
+                "share_at_cap": 0.1,
+                "saturated": False,
+                "mean_coverage": 0.3,
+            },
+            "codebook": {"codes": 16, "codes_used": 7, "share_used": 0.4, "perplexity": 5.0},
+            "background": {
+                "composition": {"A": 0.5, "G": 0.5},
+                "secondary_structure": {"helix": 0.5, "coil": 0.5},
+            },
+            "codes": codes,
+            "faithfulness": {
+                "proteins": len(records),
+                "fall_top_blob": interval(0.1),
+                "fall_random_residues": interval(0.1),
+                "difference": interval(None if multilabel else 0.0),
+                "share_top_blob_falls_more": 0.5,
+                "wilcoxon_p": 0.5,
+            },
+        },
+    }
+
+
+def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
+    """A whole report page, with every part of it."""
+    import pandas as pd
+
+    from bioblobs.report.codebook_map import codebook_map
+    from bioblobs.report.codes import page_code
+    from bioblobs.report.overview import Results, overview
+    from bioblobs.report.page import write_page
+    from bioblobs.report.viewer import viewer_data
+
+    records, proteins = made(store)
+    found = report(records, multilabel)
+    counts = pd.DataFrame(
+        [(key, name, split, 5) for key, name in CLASSES.items() for split in ("train", "val", "test")],
+        columns=["class", "name", "group", "proteins"],
+    )
+    near = {
+        "proteins": 5,
+        "median": None if multilabel else 0.1,
+        "max": 0.9,
+        "share_from_0.3": 0.2,
+        "share_from_0.7": 0.1,
+    }
+    scores = {"accuracy": interval(None if multilabel else 0.9), "macro_f1": interval(0.8)}
+    results = Results(
+        report=found,
+        data={"residues": 1000, "split": NASTY, "dropped": {NASTY: 3}},
+        classes=counts,
+        leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
+        test={"stage1": scores, "majority": {name: interval(0.5) for name in scores}},
+        ablation={"as_trained": {"accuracy": 0.9, "mean_probability_change": 0.0}},
+        faithfulness={"deletion": {"area": interval(0.3)}, NASTY: 1},
+    )
+    data = viewer_data(records, proteins, CLASSES, "")
+    data["codes"] = [page_code(each) for each in found["dataset"]["codes"]]
+    data["background"] = found["dataset"]["background"]
+    data["map"] = codebook_map(np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32), "l2")
+    write_page(path, data, overview(results), "BioBlobs report")
