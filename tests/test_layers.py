@@ -23,6 +23,15 @@ ALLOWED = {
     "evaluation": {"proteins", "graphs", "datasets", "models"},
     "training": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
+    "prediction": {
+        "proteins",
+        "structures",
+        "datasets",
+        "models",
+        "evaluation",
+        "training",
+        "interpretation",
+    },
     "stages": {
         "proteins",
         "structures",
