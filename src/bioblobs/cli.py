@@ -71,7 +71,7 @@ def predict(options: Namespace) -> int:
             file=sys.stderr,
         )
     print(
-        f"predicted {counts.chains} chains of {counts.files} files in {seconds:.1f} s, "
+        f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files in {seconds:.1f} s, "
         f"skipped {len(counts.skipped)} files or chains; results in {out}"
     )
     return 0

@@ -13,11 +13,11 @@ from bioblobs import __version__
 from bioblobs.datasets.store import SPLITS, Store
 
 LICENCES = {
-    "sample": "Trained on structures of the Protein Data Bank (CC0), with labels that are CC0 (Pfam), CC BY 4.0, "
-    "or free for all use under their providers' terms (GO, UniProt, SIFTS, CATH, EC, SCOP 2): name the "
-    "providers when you pass the model on. data/sample/README.md of the repository lists them.",
-    "proteinshake": "Trained on data sets of ProteinShake (structures of the Protein Data Bank or AlphaFold DB, "
-    "labels of their providers): name them when you pass the model on.",
+    "sample": "Trained on structures of the Protein Data Bank (CC0), with labels that are CC0 (Pfam), "
+    "CC BY 4.0, or free for all use under their providers' terms (GO, UniProt, SIFTS, CATH, EC, SCOP 2): "
+    "name the providers when you pass the model on. data/sample/README.md of the repository lists them.",
+    "proteinshake": "Trained on data sets of ProteinShake (structures of the Protein Data Bank or AlphaFold "
+    "DB, labels of their providers): name them when you pass the model on.",
     "folder": "Trained on structures that its maker provided: their terms decide how it may be passed on.",
 }
 """By ``data.source``."""

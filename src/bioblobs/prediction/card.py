@@ -21,8 +21,8 @@ def _title(card: Mapping[str, Any], name: str) -> list[str]:
     return [
         f"# {name}",
         "",
-        f"BioBlobs classifier of protein chains by 3-D structure: `{card['task']}`, {len(card['classes'])} classes "
-        f"({kind}). Stage {card['stage']}: {stage}.",
+        f"BioBlobs classifier of protein chains by 3-D structure: `{card['task']}`, "
+        f"{len(card['classes'])} classes ({kind}). Stage {card['stage']}: {stage}.",
     ]
 
 
@@ -37,7 +37,8 @@ def _data(card: Mapping[str, Any]) -> list[str]:
     if training := card.get("training"):
         chains, length = training["chains"], training["length"]
         lines += [
-            f"- chains: {chains['train']} for training, {chains['val']} for validation, {chains['test']} for testing",
+            f"- chains: {chains['train']} for training, {chains['val']} for validation, "
+            f"{chains['test']} for testing",
             f"- length of training chains: {length['shortest']} to {length['longest']} residues, "
             f"median {length['median']:g}",
         ]
@@ -69,17 +70,16 @@ def _limits(card: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Limits",
         "",
-        "- It gives one of its classes to anything, also to chains of none of them: a probability is not evidence "
-        "that the class fits.",
+        "- It gives its classes to anything, also to chains of none of them: a high probability is no proof "
+        "that one fits.",
         "- Probabilities are as calibrated as the test chains show; other kinds of chains may differ.",
-        "- Experimental structures of single chains; nothing is known of how it does on models, complexes or chains "
-        "with large missing parts.",
-        "- A blob's importance is an attention weight; metrics/interpretability.json says how faithful it is.",
+        "- It sees one chain at a time: no partner, ligand, side chain or hydrogen.",
+        "- Nothing is known of how it does on predicted structures, or on chains with large missing parts.",
+        "- A blob's importance is an attention weight; how faithful that is must be measured "
+        "(metrics/interpretability.json of the run that made the model).",
     ]
     if longest:
-        lines.insert(
-            2, f"- Trained on chains of up to {longest} residues; longer ones are predicted with a note."
-        )
+        lines.insert(2, f"- Trained on chains of up to {longest} residues; longer ones get a note.")
     return lines
 
 

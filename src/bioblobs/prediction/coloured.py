@@ -2,8 +2,9 @@
 
 B-factor: number of the blob that the residue is in, 1 the most important of its chain, 0 none.
 Occupancy: importance of that blob, 0 where there is none (PDB files keep two decimals).
-Chains and residues keep their names and numbers. A chain without a name is called by the first free letter, and
-parts of one id that repeat numbers are called ``A.1``, ``A.2`` as in the tables, so that scripts can name them.
+Chains and residues keep their names and numbers. A chain without a name is called by the first free letter,
+and parts of one id that repeat numbers are called ``A.1``, ``A.2`` as in the tables, so that scripts can name
+them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Literal
 
 import gemmi
 import numpy as np
+from numpy.typing import NDArray
 
 from bioblobs.prediction.records import ChainPrediction, StructurePrediction
 from bioblobs.structures.files import READ_ERRORS, StructureError, in_one_line, parse
@@ -59,8 +61,10 @@ def _mark(structure: gemmi.Structure, prediction: StructurePrediction) -> Colour
                 atom.aniso = _NO_ANISOTROPY
     sites = _sites(model)
     names: dict[str, str] = {}
+    taken: set[int] = set()
     for predicted in prediction.chains:
-        owners = _mark_chain(model, sites, predicted)
+        owners = _mark_chain(sites, predicted, taken)
+        taken |= owners
         names[predicted.chain] = predicted.chain or _free_letter(model)
         for position in owners:
             model[position].name = names[predicted.chain]
@@ -78,12 +82,14 @@ def _sites(model: gemmi.Model) -> dict[Site, list[tuple[int, gemmi.Residue]]]:
     for position, chain in enumerate(model):
         name = chain.name.strip()
         for residue in chain:
-            found[name, residue.seqid.num, residue.seqid.icode.strip()].append((position, residue))
+            number = residue.seqid.num
+            if number is not None:
+                found[name, number, residue.seqid.icode.strip()].append((position, residue))
     return found
 
 
 def _mark_chain(
-    model: gemmi.Model, sites: dict[Site, list[tuple[int, gemmi.Residue]]], chain: ChainPrediction
+    sites: dict[Site, list[tuple[int, gemmi.Residue]]], chain: ChainPrediction, taken: set[int]
 ) -> set[int]:
     """Write the blobs of a chain; the positions of the model's chains that it is."""
     protein, author = chain.protein, _author(chain)
@@ -92,7 +98,7 @@ def _mark_chain(
     marks = {row: blob for blob in chain.blobs for row in blob.residues}
     for row, number in enumerate(protein.residue_numbers.tolist()):
         candidates = sites[author, number, codes[row]]
-        owner = _owner(candidates, protein.coordinates[row, _CA])
+        owner = _owner(candidates, protein.coordinates[row, _CA], taken)
         owners.add(owner)
         if (blob := marks.get(row)) is None:
             continue
@@ -103,15 +109,16 @@ def _mark_chain(
     return owners
 
 
-def _owner(candidates: list[tuple[int, gemmi.Residue]], ca: np.ndarray) -> int:
+def _owner(candidates: list[tuple[int, gemmi.Residue]], ca: NDArray[np.float32], taken: set[int]) -> int:
     """The chain whose residue of that name has its C-alpha there."""
     owners = {position for position, _ in candidates}
+    owners = owners - taken or owners  # copies of a chain may lie on one another
     if len(owners) > 1:
         owners = {
             position
             for position, residue in candidates
             for atom in residue
-            if atom.name == "CA" and np.array_equal(np.array(list(atom.pos), np.float32), ca)
+            if atom.name == "CA" and np.array_equal(np.array(atom.pos.tolist(), np.float32), ca)
         } or owners
     if not owners:
         raise ValueError("the file has changed since it was read")
@@ -151,7 +158,7 @@ def unfit_for_pdb(structure: gemmi.Structure) -> str:
             if len(residue.name) > 3:
                 return f"residue name {residue.name} has more than three characters"
     box = structure.calculate_box()
-    if max(map(abs, [*box.minimum, *box.maximum])) > PDB_FARTHEST:
+    if max(map(abs, box.minimum.tolist() + box.maximum.tolist())) > PDB_FARTHEST:
         return f"a coordinate beyond {PDB_FARTHEST} angstrom"
     return ""
 

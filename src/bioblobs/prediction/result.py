@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, overload
 
 import pandas as pd
 
+from bioblobs.prediction.coloured import Format
 from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
-from bioblobs.prediction.save import Format, save
+from bioblobs.prediction.save import save
 from bioblobs.prediction.tables import BLOB_COLUMNS, blob_rows, prediction_columns, prediction_row
 
 if TYPE_CHECKING:

@@ -29,16 +29,9 @@ from bioblobs.structures.files import StructureError
 SCHEMA_VERSION = "1.0"
 """Of predictions.json; raised in its first number when a reader must change."""
 CARD_KEYS = (
-    "task",
-    "multilabel",
-    "split_column",
-    "seed",
-    "epoch",
-    "test",
-    "test_proteins",
-    "training",
-    "license",
-)
+    "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
+    "training", "versions", "license",
+)  # fmt: skip
 """What predictions.json repeats of a model's card."""
 
 
@@ -48,6 +41,7 @@ class Counts:
 
     Attributes:
         files: structure files, the skipped ones included.
+        predicted: of these, with a predicted chain.
         chains: predicted chains.
         outside: of these, outside what the model was trained on.
         skipped: files and chains that could not be predicted.
@@ -55,6 +49,7 @@ class Counts:
     """
 
     files: int = 0
+    predicted: int = 0
     chains: int = 0
     outside: int = 0
     skipped: list[Skipped] = field(default_factory=list)
@@ -143,6 +138,7 @@ class _Writer:
         self.blobs.writerows(row for chain in structure.chains for row in blob_rows(chain))
         self.skipped.writerows(skipped_rows(structure))
         self.counts.files += 1
+        self.counts.predicted += bool(structure.chains)
         self.counts.chains += len(structure.chains)
         self.counts.outside += sum(chain.outside for chain in structure.chains)
         self.counts.skipped += structure.skipped
