@@ -9,6 +9,7 @@ them.
 
 from __future__ import annotations
 
+import re
 import string
 from collections import defaultdict
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PDB_ATOMS, PDB_NUMBERS, PDB_FARTHEST = 99_999, range(-999, 10_000), 9_999
 """What the columns of a PDB file hold."""
 _NO_ANISOTROPY = gemmi.SMat33f(0, 0, 0, 0, 0, 0)
 _CA = 1
+_UNSAFE = re.compile("[^A-Za-z0-9_.-]")
+"""Characters of chain names that mean something else in scripts."""
 
 
 @dataclass
@@ -65,7 +68,7 @@ def _mark(structure: gemmi.Structure, prediction: StructurePrediction) -> Colour
     for predicted in prediction.chains:
         owners = _mark_chain(sites, predicted, taken)
         taken |= owners
-        names[predicted.chain] = predicted.chain or _free_letter(model)
+        names[predicted.chain] = _UNSAFE.sub("_", predicted.chain) or _free_letter(model)
         for position in owners:
             model[position].name = names[predicted.chain]
     _complete(structure)

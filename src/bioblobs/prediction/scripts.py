@@ -1,7 +1,8 @@
 """Scripts that load a coloured structure and name its blobs, for PyMOL and ChimeraX.
 
 Blobs are named by importance, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
-Residues are chosen by chain, author number and insertion code.
+Residues are chosen by chain, author number and insertion code. No comment has a semicolon: both programs begin
+a new command there.
 """
 
 from __future__ import annotations
@@ -50,12 +51,10 @@ def pymol_script(structure: StructurePrediction, file: str, chain_names: Mapping
     """A .pml file: residues by ``chain`` and ``resi``, minus signs escaped as PyMOL wants them."""
     model = f"%{structure.name}"
     lines = [
-        f"# BioBlobs: {structure.path.name}. B-factor: blob (0: none); occupancy: its importance.",
+        f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance.",
         "# Colour by importance instead: spectrum q, white_blue",
-        "python",
-        "import os",
-        f'cmd.load(os.path.join(os.path.dirname(__script__), "{file}"), "{structure.name}")',
-        "python end",
+        "/import os",  # a slash begins a line of Python
+        f'/cmd.load(os.path.join(os.path.dirname(__script__), "{file}"), "{structure.name}")',
         f"hide everything, {model}",
         f"show cartoon, {model}",
         f"color 0x{REST[1:]}, {model}",
@@ -75,7 +74,7 @@ def chimerax_script(structure: StructurePrediction, file: str, chain_names: Mapp
     """A .cxc file, which ChimeraX runs in its own folder: residues as ``/chain:number``."""
     model = f'##name="{file}"'
     lines = [
-        f"# BioBlobs: {structure.path.name}. B-factor: blob (0: none); occupancy: its importance.",
+        f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance.",
         f"# Colour by importance instead: color byattribute occupancy {model} palette white:blue",
         f'open "{file}"',
         f"hide {model} atoms",
