@@ -1,8 +1,8 @@
 """Scripts that load a coloured structure and name its blobs, for PyMOL and ChimeraX.
 
 Blobs are named by importance, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
-Residues are chosen by chain, author number and insertion code. No comment has a semicolon: both programs begin
-a new command there.
+Residues are chosen by chain, author number and insertion code. No comment has a semicolon: both programs
+begin a new command there.
 """
 
 from __future__ import annotations
