@@ -1,4 +1,4 @@
-"""A 3-D view of a predicted structure for notebooks: the viewer's script is in the page, nothing is fetched."""
+"""A 3-D view of a predicted structure for notebooks, with the viewer in the page: nothing is fetched."""
 
 from __future__ import annotations
 
