@@ -25,6 +25,15 @@ ALLOWED = {
     "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "faithfulness": {"proteins", "graphs", "datasets", "models", "evaluation"},
     "report": {"proteins", "datasets"},
+    "prediction": {
+        "proteins",
+        "structures",
+        "datasets",
+        "models",
+        "evaluation",
+        "training",
+        "interpretation",
+    },
     "stages": {
         "proteins",
         "structures",

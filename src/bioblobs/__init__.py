@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bioblobs.interpretation.reading import Report
+    from bioblobs.prediction.model import Model
 
 __version__ = "0.1.0"
 
+# Imported inside the functions: torch takes seconds, and many uses of the package need none.
 
-def __getattr__(name: str) -> Any:
-    """Parts of the API, imported when first asked for: ``import bioblobs`` stays light."""
-    if name == "read_interpretability":
-        from bioblobs.interpretation.reading import load
 
-        return load
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def load(path: Path | str) -> Model:
+    """A trained model, ready to predict structure files: ``load("model.ckpt").predict("1abc.pdb")``.
+
+    Raises:
+        BioBlobsError: there is no checkpoint, or it is damaged or not one of ours.
+    """
+    from bioblobs.prediction import model
+
+    return model.load(path)
+
+
+def read_interpretability(path: Path | str) -> Report:
+    """What the stage ``interpret`` wrote, checked, with tables of proteins, blobs and codes.
+
+    Raises:
+        BioBlobsError: there is no such file, or it is not of this version and schema.
+    """
+    from bioblobs.interpretation.reading import load
+
+    return load(path)

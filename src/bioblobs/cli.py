@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import Namespace
 from tqdm import tqdm
@@ -40,6 +41,70 @@ def inspect(options: Namespace) -> int:
     return 0 if readable else 1
 
 
+def predict(options: Namespace) -> int:
+    """``bioblobs predict``: classes and blobs of structure files, into a folder."""
+    import time
+
+    from bioblobs.prediction.model import load
+    from bioblobs.prediction.output_folder import check_output
+    from bioblobs.prediction.reading import find_files
+    from bioblobs.prediction.save import save
+
+    files, out = find_files(options.paths), Path(options.out)
+    check_output(out, options.overwrite, files)
+    model = load(options.model)
+    begun = time.perf_counter()
+    made = model.stream(files, options.chain, options.workers)
+    shown = tqdm(made, "predict", len(files), unit="file", mininterval=1)
+    counts = save(shown, model.card, model.path.name, out, options.format, options.overwrite)
+    shown.close()
+    seconds = time.perf_counter() - begun
+    for skipped in counts.skipped:
+        chain = f" chain {skipped.chain}" if skipped.chain else ""
+        print(f"skipped {skipped.file}{chain}: {skipped.reason}", file=sys.stderr)
+    for note in counts.uncoloured:
+        print(f"note: {note}", file=sys.stderr)
+    if counts.outside:
+        print(
+            f"warning: {counts.outside} of {counts.chains} chains are outside what the model was trained on; "
+            "see the column notes of predictions.csv",
+            file=sys.stderr,
+        )
+    print(
+        f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files in {seconds:.1f} s, "
+        f"skipped {len(counts.skipped)} files or chains; results in {out}"
+    )
+    return 0
+
+
+def card(options: Namespace) -> int:
+    """``bioblobs card``: what a model was trained on, how well it does and where it ends."""
+    from bioblobs.prediction.model import load
+
+    print(load(options.model).describe(), end="")
+    return 0
+
+
+def _predict_parser() -> Parser:
+    parser = Parser(description="Predict classes and blobs of protein structures (docs/predict.md).")
+    parser.add_argument("model", help="a checkpoint, such as outputs/final_multistage_model.ckpt")
+    parser.add_argument("paths", nargs="+", help="PDB or mmCIF files, gzipped or not, or folders of them")
+    parser.add_argument("--out", required=True, help="folder for the results, which must be new or empty")
+    parser.add_argument("--overwrite", action="store_true", help="replace a folder of earlier predictions")
+    parser.add_argument("--chain", type=str, default="", help="only chains of this author id")
+    parser.add_argument(
+        "--format", type=Literal["cif", "pdb", "both"], default="cif", help="of the coloured structures"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes that read files; 0: one a core")
+    return parser
+
+
+def _card_parser() -> Parser:
+    parser = Parser(description="Print a model's card: data, test scores, limits, classes.")
+    parser.add_argument("model", help="a checkpoint, such as outputs/final_multistage_model.ckpt")
+    return parser
+
+
 def _inspect_parser() -> Parser:
     parser = Parser(description="Show what would be read from structure files, chain by chain.")
     parser.add_argument("paths", nargs="+", help="PDB or mmCIF files, or folders of them")
@@ -51,6 +116,8 @@ def _inspect_parser() -> Parser:
 def _parser() -> Parser:
     parser = Parser(prog="bioblobs", description="Protein classification from structure.")
     topics = parser.add_subcommands(dest="command")
+    topics.add_subcommand("predict", _predict_parser(), help="classes and blobs of your own structures")
+    topics.add_subcommand("card", _card_parser(), help="what a model was trained on, and how well it does")
     data = Parser(description="Look at data before anything is trained.")
     topics.add_subcommand("data", data, help="look at data before anything is trained")
     names = data.add_subcommands(dest="command")  # after its parent: jsonargparse wants them level by level
@@ -58,7 +125,11 @@ def _parser() -> Parser:
     return parser
 
 
-COMMANDS: dict[tuple[str, ...], Callable[[Namespace], int]] = {("data", "inspect"): inspect}
+COMMANDS: dict[tuple[str, ...], Callable[[Namespace], int]] = {
+    ("predict",): predict,
+    ("card",): card,
+    ("data", "inspect"): inspect,
+}
 """What runs for the words of a command."""
 
 

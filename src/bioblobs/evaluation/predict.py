@@ -31,12 +31,12 @@ def plain_forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
 
 @torch.inference_mode()
 def predictions(
-    model: BioBlobs, store: Store, rows: Rows, title: str = "predict", forward: Forward = plain_forward
+    model: BioBlobs, store: Store, rows: Rows, title: str | None = "predict", forward: Forward = plain_forward
 ) -> Iterator[tuple[ProteinBatch, Prediction]]:
-    """Each batch of ``rows``, in order, with its prediction."""
+    """Each batch of ``rows``, in order, with its prediction; ``title`` None: without a progress bar."""
     model.eval()
     plan = plan_batches(rows, store.lengths, BATCH_SIZE, MAX_RESIDUES, None)
-    for part in tqdm(plan, title, unit="batch", mininterval=1):
+    for part in tqdm(plan, title, unit="batch", mininterval=1, disable=title is None):
         batch = collate(store, part)
         yield batch, forward(model, batch)
 

@@ -22,6 +22,7 @@ from bioblobs.evaluation.ablation import (
     without_blobs,
 )
 from bioblobs.evaluation.baselines import composition_regression, majority
+from bioblobs.evaluation.model_card import completed_card
 from bioblobs.evaluation.predict import class_probabilities
 from bioblobs.evaluation.scores import Scorer, multi_label_scorer, single_label_scorer, with_intervals
 from bioblobs.models.bioblobs import BioBlobs
@@ -61,7 +62,7 @@ def run(config: Config, paths: Paths) -> None:
     for name in ("stage0", "stage1"):
         write_table(plots / f"calibration_{name}.csv", calibration(store, truth, chances[name]))
     write_table(plots / "test_scores.csv", score_table(scores))
-    _final_model(paths, models, scores, len(rows))
+    _final_model(paths, models, scores, store)
     for name, values in scores.items():
         print(f"{name}: " + ", ".join(f"{k} {v['value']}" for k, v in values.items()))
 
@@ -144,13 +145,13 @@ def _scorer(store: Store, truth: NDArray[Any], chance: NDArray[np.float64]) -> S
 
 
 def _final_model(
-    paths: Paths, models: list[tuple[BioBlobs, dict[str, Any]]], scores: dict[str, Any], proteins: int
+    paths: Paths, models: list[tuple[BioBlobs, dict[str, Any]]], scores: dict[str, Any], store: Store
 ) -> None:
-    """The model to hand on, with its scores on its card; and what each checkpoint is."""
+    """The model to hand on, with all that its card should say; and what each checkpoint is."""
     output = Path(paths.output)
     final = output / "final_multistage_model.ckpt"
     model, card = models[1]
-    write_checkpoint(final, model, {**card, "test": scores["stage1"], "test_proteins": proteins})
+    write_checkpoint(final, model, completed_card(card, store, scores["stage1"]))
     summary: dict[str, Any] = {"final_model": final.name}
     for stage, (_, card) in enumerate(models):
         folder = paths.stage(stage)

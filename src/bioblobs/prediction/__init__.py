@@ -1,0 +1,1 @@
+"""A trained model on anyone's structures: predictions, blobs, coloured structures and scripts."""

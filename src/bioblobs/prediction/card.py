@@ -1,0 +1,106 @@
+"""A model's card as Markdown: what it is, what it was trained on, how well it does, where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SHOWN_CLASSES = 30
+"""Classes that the card lists; the others are counted."""
+
+
+def as_markdown(card: Mapping[str, Any], name: str) -> str:
+    """The card for reading; what a checkpoint of an intermediate stage does not know is left out."""
+    parts = [_title(card, name), _data(card), _scores(card), _limits(card), _classes(card), _origin(card)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _title(card: Mapping[str, Any], name: str) -> list[str]:
+    kind = "several classes a chain" if card["multilabel"] else "one class a chain"
+    stage = "fine-tuned, with codebook" if card["with_codebook"] else "baseline, without codebook"
+    return [
+        f"# {name}",
+        "",
+        f"BioBlobs classifier of protein chains by 3-D structure: `{card['task']}`, "
+        f"{len(card['classes'])} classes ({kind}). Stage {card['stage']}: {stage}.",
+    ]
+
+
+def _data(card: Mapping[str, Any]) -> list[str]:
+    data = card["data"]
+    lines = [
+        "## Data",
+        "",
+        f"- source: {data.get('source')}, split by {card['split_column']}",
+        f"- residue graph: {data.get('edge_types')}",
+    ]
+    if training := card.get("training"):
+        chains, length = training["chains"], training["length"]
+        lines += [
+            f"- chains: {chains['train']} for training, {chains['val']} for validation, "
+            f"{chains['test']} for testing",
+            f"- length of training chains: {length['shortest']} to {length['longest']} residues, "
+            f"median {length['median']:g}",
+        ]
+    return lines
+
+
+def _scores(card: Mapping[str, Any]) -> list[str]:
+    if "test" not in card:
+        return []
+    rows = [f"| {name.replace('_', ' ')} | {_interval(score)} |" for name, score in card["test"].items()]
+    return [
+        f"## Test scores ({card['test_proteins']} chains that training never saw)",
+        "",
+        "| score | value (bootstrap 95 % interval) |",
+        "| --- | --- |",
+        *rows,
+    ]
+
+
+def _interval(score: Mapping[str, float | None]) -> str:
+    value, low, high = (score[name] for name in ("value", "low", "high"))
+    if value is None:
+        return "not defined"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _limits(card: Mapping[str, Any]) -> list[str]:
+    longest = card["data"].get("max_length")
+    lines = [
+        "## Limits",
+        "",
+        "- It gives its classes to anything, also to chains of none of them: a high probability is no proof "
+        "that one fits.",
+        "- Probabilities are as calibrated as the test chains show; other kinds of chains may differ.",
+        "- It sees one chain at a time: no partner, ligand, side chain or hydrogen.",
+        "- Nothing is known of how it does on predicted structures, or on chains with large missing parts.",
+        "- A blob's importance is an attention weight; how faithful that is must be measured "
+        "(metrics/interpretability.json of the run that made the model).",
+    ]
+    if longest:
+        lines.insert(2, f"- Trained on chains of up to {longest} residues; longer ones get a note.")
+    return lines
+
+
+def _classes(card: Mapping[str, Any]) -> list[str]:
+    counts = card.get("training", {}).get("chains_per_class", {})
+    pairs = list(zip(card["classes"], card["class_names"], strict=True))
+    lines = ["## Classes", "", "| class | name | training chains |", "| --- | --- | --- |"]
+    lines += [f"| {label} | {name} | {counts.get(label, '')} |" for label, name in pairs[:SHOWN_CLASSES]]
+    if len(pairs) > SHOWN_CLASSES:
+        lines += ["", f"and {len(pairs) - SHOWN_CLASSES} more."]
+    return lines
+
+
+def _origin(card: Mapping[str, Any]) -> list[str]:
+    items: Iterator[tuple[str, Any]] = iter(
+        [
+            ("seed", card.get("seed")),
+            ("best epoch of its stage", card.get("epoch")),
+            ("versions", ", ".join(f"{name} {value}" for name, value in card.get("versions", {}).items())),
+            ("licence", card.get("license")),
+            ("method", "Wang & Oliver, BioBlobs, arXiv 2510.01632"),
+        ]
+    )
+    return ["## Origin", "", *(f"- {name}: {value}" for name, value in items if value not in (None, ""))]

@@ -1,0 +1,126 @@
+"""Structure files -> the chains to predict, a few files at a time; what cannot be read, and why.
+
+Knows no torch, so that processes that read start quickly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bioblobs.datasets.parallel import ordered_map
+from bioblobs.proteins.alphabet import UNKNOWN
+from bioblobs.proteins.record import Protein, ProteinError, usable
+from bioblobs.structures.files import StructureError, stem_of
+from bioblobs.structures.inspection import files_of
+from bioblobs.structures.reader import Chain, StructureFile, read_chains
+
+CHUNK = 8
+"""Files that are read, predicted and written together: what memory holds at a time."""
+MANY_UNKNOWN = 0.1
+"""Share of residues of unknown type from which a note says so."""
+
+
+@dataclass
+class ReadChain:
+    """A chain that can be predicted: its complete residues, and notes on how they were read."""
+
+    name: str
+    label: str
+    protein: Protein
+    notes: list[str]
+
+
+@dataclass
+class ReadFile:
+    """What one file gave: chains, and (chain, reason) of others; no chain name: the whole file."""
+
+    path: Path
+    models: int = 0
+    chains: list[ReadChain] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find_files(paths: Iterable[Path | str]) -> list[Path]:
+    """The files that paths name, each once; of a folder, the structure files in it.
+
+    Raises:
+        BioBlobsError: a folder has no structure files.
+    """
+    return list({path.absolute(): path for path in files_of(map(str, paths))}.values())
+
+
+def safe_names(files: Sequence[Path]) -> list[str]:
+    """A name for what is written of each file: its stem in letters that any program takes, each once.
+
+    Files whose stems are alike (in any case: some file systems do not tell) get ``_2``, ``_3``.
+    """
+    taken: set[str] = set()
+    names = []
+    for path in files:
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", stem_of(path)).lstrip(".-") or "structure"
+        name, count = stem, 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{stem}_{count}"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def read_files(files: Sequence[Path], chain: str, workers: int) -> Generator[list[ReadFile], None, None]:
+    """The files in order, :data:`CHUNK` at a time, read ahead by other processes where that pays.
+
+    Args:
+        chain: only chains of this name; empty: all.
+        workers: most processes; 0: one a core.
+    """
+    return ordered_map(partial(_read_chunk, chain), files, len(files), CHUNK, workers)
+
+
+def _read_chunk(chain: str, files: list[Path]) -> list[ReadFile]:
+    return [read_file(path, chain) for path in files]
+
+
+def read_file(path: Path, chain: str = "") -> ReadFile:
+    """The protein chains of a file; never an error."""
+    read = ReadFile(path)
+    try:
+        found = read_chains(path)
+    except StructureError as error:
+        read.skipped.append(("", error.reason))
+        return read
+    read.models = found.models
+    wanted = [each for each in found.chains if not chain or chain in (each.name, each.author)]
+    if not wanted:
+        names = ", ".join(each.name or "(no id)" for each in found.chains)
+        read.skipped.append((chain, f"no protein chain {chain}; the file has {names}"))
+    for each in wanted:
+        try:
+            read.chains.append(_read_chain(found, each))
+        except ProteinError as error:
+            read.skipped.append((each.name, str(error)))
+    return read
+
+
+def _read_chain(file: StructureFile, chain: Chain) -> ReadChain:
+    if isinstance(chain.protein, ProteinError):
+        raise chain.protein
+    protein, missing = usable(chain.protein)
+    return ReadChain(chain.name, chain.label, protein, list(_notes(file, chain, protein, missing)))
+
+
+def _notes(file: StructureFile, chain: Chain, protein: Protein, missing: int) -> Iterator[str]:
+    """What a reader of the prediction should know of how the chain was read."""
+    if file.models > 1:
+        yield f"first of {file.models} models"
+    if missing:
+        yield f"{missing} of {chain.residues} residues have no complete backbone and were left out"
+    if chain.breaks:
+        yield f"chain broken at {chain.breaks} place{'s' if chain.breaks > 1 else ''}"
+    unknown = int((protein.residue_types == UNKNOWN).sum())
+    if unknown > MANY_UNKNOWN * len(protein):
+        yield f"{unknown} of {len(protein)} residues are of unknown type"

@@ -1,0 +1,58 @@
+"""Predictions as rows of tables; a row is the same in a CSV file and in a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+
+SEPARATOR = "|"
+"""Between the classes of a chain that has several."""
+BLOB_COLUMNS = (
+    "file", "chain", "id", "blob", "importance", "code", "size", "residues", "sequence",
+)  # fmt: skip
+SKIPPED_COLUMNS = ("file", "chain", "reason")
+
+
+def prediction_columns(classes: Iterable[str]) -> list[str]:
+    """Columns of predictions.csv: the last ones are probabilities, one a class."""
+    first = ["file", "chain", "id", "length", "predicted", "predicted_name", "probability", "notes"]
+    return [*first, *(f"p_{label}" for label in classes)]
+
+
+def prediction_row(chain: ChainPrediction) -> dict[str, Any]:
+    """One chain."""
+    return {
+        "file": chain.file,
+        "chain": chain.chain,
+        "id": chain.id,
+        "length": chain.length,
+        "predicted": SEPARATOR.join(chain.predicted),
+        "predicted_name": SEPARATOR.join(chain.predicted_names),
+        "probability": chain.probability,
+        "notes": "; ".join(chain.notes),
+        **{f"p_{label}": value for label, value in chain.probabilities.items()},
+    }
+
+
+def blob_rows(chain: ChainPrediction) -> Iterator[dict[str, Any]]:
+    """One row a blob; residues as the file numbers them, separated by spaces."""
+    for blob in chain.blobs:
+        yield {
+            "file": chain.file,
+            "chain": chain.chain,
+            "id": chain.id,
+            "blob": blob.number,
+            "importance": blob.importance,
+            "code": blob.code,
+            "size": blob.size,
+            "residues": " ".join(blob.author),
+            "sequence": blob.sequence,
+        }
+
+
+def skipped_rows(structure: StructurePrediction) -> Iterator[Mapping[str, str]]:
+    """One row a file or chain that was skipped."""
+    for skipped in structure.skipped:
+        yield {"file": skipped.file, "chain": skipped.chain, "reason": skipped.reason}

@@ -1,0 +1,107 @@
+"""bioblobs predict and bioblobs card: exit status, one line on stdout, what is on stderr; the card itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bioblobs.cli import main
+from bioblobs.datasets.store import Store
+from bioblobs.evaluation.model_card import completed_card
+from bioblobs.prediction.card import as_markdown
+from bioblobs.training.checkpoint import load_model, read_checkpoint, write_checkpoint
+from conftest import ROOT
+from runs import ok, run
+from structure_files import DATA
+from tiny_model import tiny_checkpoint
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(tiny_checkpoint(tmp_path / "model.ckpt"))
+
+
+def command(*words: str) -> int | str | None:
+    """How it ended."""
+    with pytest.raises(SystemExit) as end:
+        main(list(words))
+    return end.value.code
+
+
+def test_predict_reports_what_it_did_and_what_it_skipped(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    files = [str(DATA / name) for name in ("break.pdb", "nucleic.pdb", "missing.pdb")]
+    assert command("predict", model, *files, "--out", str(out)) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("predicted 1 chains of 1 of 3 files in ")
+    assert said.out.count("\n") == 1
+    assert f"skipped {files[2]}: no such file" in said.err
+    assert "warning: 1 of 1 chains are outside what the model was trained on" in said.err
+    assert "3/3" in said.err
+    assert sorted(path.name for path in (out / "structures").iterdir()) == [
+        "break.cif", "break.cxc", "break.pml",
+    ]  # fmt: skip
+    assert str(command("predict", model, files[0], "--out", str(out))).endswith("or add --overwrite")
+    assert command("predict", model, files[0], "--out", str(out), "--overwrite") == 0
+
+
+def test_nothing_predicted_is_status_one_and_one_line(model: str, tmp_path: Path) -> None:
+    words = ["predict", model, str(DATA / "nucleic.pdb"), "--out", str(tmp_path / "out")]
+    done = run([sys.executable, "-m", "bioblobs", *words], ROOT, PYTHONPATH="src")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: nothing could be predicted of 1 file; the first, ")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_model_is_refused(tmp_path: Path) -> None:
+    wrong = str(DATA / "break.pdb")
+    end = str(command("predict", wrong, str(DATA / "break.pdb"), "--out", str(tmp_path / "out")))
+    assert end.startswith(f"error: {wrong}: not a readable checkpoint")
+
+
+def test_the_package_loads_no_torch_until_a_model_is_loaded() -> None:
+    code = "import sys, bioblobs, bioblobs.cli, bioblobs.prediction.reading; sys.exit('torch' in sys.modules)"
+    ok(run([sys.executable, "-c", code], ROOT, PYTHONPATH="src"))
+
+
+def test_the_card_of_an_exported_model_is_complete_and_reads_with_weights_only(
+    sample_store: Store, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, card = load_model(model)
+    classes = {"classes": sample_store.classes, "class_names": sample_store.class_names}
+    scores = {
+        "accuracy": {"value": 0.5, "low": 0.25, "high": 0.75},
+        "auroc": dict.fromkeys(("value", "low", "high")),
+    }
+    path = tmp_path / "final.ckpt"
+    write_checkpoint(path, network, completed_card({**card, **classes}, sample_store, scores))
+    assert torch.load(path, weights_only=True)["card"]["test"] == scores
+    found = read_checkpoint(path)["card"]
+    rows = sample_store.rows("train")
+    lengths = sample_store.lengths[rows]
+    assert found["training"]["length"]["longest"] == max(lengths)
+    assert found["training"]["length"]["shortest"] == min(lengths)
+    assert (
+        sum(found["training"]["chains_per_class"].values())
+        == found["training"]["chains"]["train"]
+        == len(rows)
+    )
+    assert found["test_proteins"] == len(sample_store.rows("test"))
+    assert {type(value) for value in found["training"]["chains_per_class"].values()} == {int}
+    labels = np.asarray(sample_store.labels[rows])
+    for index, name in enumerate(sample_store.classes):
+        assert found["training"]["chains_per_class"][name] == (labels == index).sum()
+    text = as_markdown(found, "final.ckpt")
+    assert "| accuracy | 0.500 (0.250 to 0.750) |" in text
+    assert "| auroc | not defined |" in text
+    assert f"{len(rows)} for training" in text
+    assert "CC0" in text
+    assert command("card", model) == 0
+    assert capsys.readouterr().out.startswith("# model.ckpt\n")

@@ -1,0 +1,227 @@
+"""The folder of results: whole or not at all, the same in all its forms, true to the user's files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import gemmi
+import jsonschema
+import numpy as np
+import pytest
+from test_model import protein
+
+import bioblobs
+from bioblobs.errors import BioBlobsError
+from bioblobs.prediction.model import Model
+from bioblobs.prediction.output_folder import check_output
+from bioblobs.prediction.records import StructurePrediction
+from bioblobs.prediction.result import Result
+from bioblobs.prediction.save import save
+from conftest import ROOT
+from structure_files import DATA, chain_of, structure_of, write
+from tiny_model import tiny_checkpoint
+
+SCHEMA = json.loads((ROOT / "src/bioblobs/prediction/schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return bioblobs.load(tiny_checkpoint(tmp_path_factory.mktemp("model") / "model.ckpt"))
+
+
+@pytest.fixture
+def odd(model: Model, tmp_path: Path) -> Result:
+    """Real odd files, and chains with negative numbers, insertions, and names of one case and two letters."""
+    chains = [
+        chain_of(protein(20, "A", -4)),
+        chain_of(protein(25, "a", 7, 1)),
+        chain_of(protein(9, "AB", 3, 2)),
+    ]
+    made = write(structure_of(*chains), tmp_path / "made; 'odd' name.cif")
+    nameless = write(structure_of(chain_of(protein(30, ""), "")), tmp_path / "nameless.pdb")
+    return model.predict(DATA, made, nameless)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_json_follows_its_schema_and_tables_say_the_same(odd: Result, tmp_path: Path) -> None:
+    out = odd.save(tmp_path / "out")
+    report = json.loads((out / "predictions.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    chains = [(each["file"], chain) for each in report["structures"] for chain in each["chains"]]
+    rows = read(out / "predictions.csv")
+    assert [(row["file"], row["id"]) for row in rows] == [(file, chain["id"]) for file, chain in chains]
+    for row, (_, chain) in zip(rows, chains, strict=True):
+        assert {label: float(row[f"p_{label}"]) for label in report["model"]["classes"]} == chain[
+            "probabilities"
+        ]
+    blobs = [blob for _, chain in chains for blob in chain["blobs"]]
+    table = read(out / "blobs.csv")
+    assert [row["residues"].split() for row in table] == [blob["author"] for blob in blobs]
+    assert [int(row["blob"]) for row in table] == [blob["blob"] for blob in blobs]
+    skipped = [(e["file"], s["chain"], s["reason"]) for e in report["structures"] for s in e["skipped"]]
+    assert [tuple(row.values()) for row in read(out / "skipped.csv")] == skipped
+    assert skipped
+
+
+def marks(path: Path) -> dict[tuple[str, str], tuple[set[float], set[float]]]:
+    """B-factors and occupancies of the atoms of each residue: {(chain, number): ...}."""
+    structure = gemmi.read_structure(str(path))
+    assert len(structure) == 1
+    found: dict[tuple[str, str], tuple[set[float], set[float]]] = {}
+    for chain in structure[0]:
+        for residue in chain:
+            numbers, shares = found.setdefault((chain.name, str(residue.seqid)), (set(), set()))
+            numbers |= {round(atom.b_iso, 3) for atom in residue}
+            shares |= {atom.occ for atom in residue}
+    return found
+
+
+@pytest.mark.parametrize("format", ["cif", "pdb"])
+def test_coloured_structures_and_scripts_mark_the_blobs_and_nothing_else(
+    odd: Result, tmp_path: Path, format: str
+) -> None:
+    out = odd.save(tmp_path / "out", format=format) / "structures"  # type: ignore[arg-type]
+    drawn = [structure for structure in odd.structures if structure.chains]
+    fallen = {"chain_repeats", "made___odd__name"} if format == "pdb" else set()
+    for structure in drawn:
+        suffix = "cif" if structure.name in fallen else format
+        found = marks(out / f"{structure.name}.{suffix}")
+        wanted = {}
+        for chain in structure.chains:
+            for blob in chain.blobs:
+                wanted |= {(chain.chain or "A", label): blob for label in blob.author}
+        assert set(wanted) <= set(found)
+        for place, (numbers, shares) in found.items():
+            blob = wanted.get(place)
+            assert numbers == {blob.number if blob else 0}, (structure.name, place)
+            (share,) = shares
+            assert share == pytest.approx(blob.importance if blob else 0, abs=0.00501)
+        for script in (pymol_selections, chimerax_selections):
+            chosen = script(out / structure.name)
+            assert list(chosen.values()) == [
+                {(chain.chain or "A", label) for label in blob.author}
+                for chain in structure.chains
+                for blob in chain.blobs
+            ]
+            assert len({name.lower() for name in chosen}) == len(chosen)
+    kept = {path.stem for path in out.glob("*.pdb")}
+    assert kept == ({structure.name for structure in drawn} - fallen if format == "pdb" else set())
+
+
+def pymol_selections(stem: Path) -> dict[str, set[tuple[str, str]]]:
+    """What a .pml selects: terms of "resi", joined by +, minus signs escaped."""
+    text = stem.with_name(f"{stem.name}.pml").read_text()
+    assert ";" not in text  # begins a new command, in comments too
+    assert f'"{stem.name}.' in text
+    found = {}
+    for name, chain, terms in re.findall(
+        r'^select (\w+), %\S+ and chain "([^"]*)" and \((.*)\)$', text, re.M
+    ):
+        parts = [part.removeprefix("resi ") for part in terms.split(" or ")]
+        assert max(map(len, parts)) < 1000
+        labels = [label for part in parts for label in part.split("+")]
+        assert not any(re.search(r"(?<!\\)-", label) for label in labels)
+        found[name] = {(chain, label.replace("\\-", "-")) for label in labels}
+    return found
+
+
+def chimerax_selections(stem: Path) -> dict[str, set[tuple[str, str]]]:
+    """What a .cxc names: /chain:number,number ..., "?" for a character that a chain id may not have there."""
+    text = stem.with_name(f"{stem.name}.cxc").read_text()
+    assert ";" not in text
+    (file,) = re.findall(r'^open "(.*)"$', text, re.M)
+    assert (stem.parent / file).is_file()
+    found = {}
+    for name, model, chain, labels in re.findall(r'^name (\w+) ##name="(.*)"/([\w?]*):(\S+)$', text, re.M):
+        assert model == file
+        found[name] = {(chain.replace("?", "."), label) for label in labels.split(",")}
+    return found
+
+
+def test_atoms_that_the_model_does_not_see_are_kept(model: Model, tmp_path: Path) -> None:
+    result = model.predict(DATA / "insertion_codes.pdb")
+    result.save(tmp_path / "out")
+    before = gemmi.read_structure(str(DATA / "insertion_codes.pdb"))[0]
+    after = gemmi.read_structure(str(tmp_path / "out/structures/insertion_codes.cif"))[0]
+    assert after.count_atom_sites() == before.count_atom_sites() > 4 * result[0].length
+
+
+def test_a_large_structure_of_either_kind_says_why_it_is_mmcif(model: Model, tmp_path: Path) -> None:
+    path = write(structure_of(chain_of(protein(20, "A", 9_990))), tmp_path / "x.cif")
+    counts = save(model.stream([path]), model.card, "m", tmp_path / "out", "both")
+    assert counts.uncoloured == [
+        f"{path}: written as mmCIF, since a PDB file cannot hold it (residue number 10000)"
+    ]
+    assert [each.name for each in (tmp_path / "out/structures").glob("x.[cp]*[fb]")] == ["x.cif"]
+
+
+def test_an_error_leaves_nothing_behind(odd: Result, model: Model, tmp_path: Path) -> None:
+    def broken() -> Iterator[StructurePrediction]:
+        yield from odd.structures
+        raise RuntimeError("killed")
+
+    before = set(tmp_path.iterdir())
+    with pytest.raises(RuntimeError, match="killed"):
+        save(broken(), model.card, "m", tmp_path / "out")
+    assert set(tmp_path.iterdir()) == before
+    odd.save(tmp_path / "out")
+    kept = (tmp_path / "out/predictions.json").read_bytes()
+    with pytest.raises(RuntimeError, match="killed"):
+        save(broken(), model.card, "m", tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out/predictions.json").read_bytes() == kept
+    assert set(tmp_path.iterdir()) == {*before, tmp_path / "out"}
+
+
+def test_leftovers_of_a_killed_process_are_removed(odd: Result, tmp_path: Path) -> None:
+    left = tmp_path / ".out.4194999.partial"  # above the largest process id that Linux gives
+    left.mkdir()
+    odd.save(tmp_path / "out")
+    assert not left.exists()
+
+
+def test_folders_that_must_not_be_written_are_refused(odd: Result, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    odd.save(out)
+    with pytest.raises(BioBlobsError, match="is there already"):
+        odd.save(out)
+    odd.save(out, overwrite=True)
+    with pytest.raises(BioBlobsError, match="is to be read from it"):
+        check_output(out, True, [out / "structures" / "break.cif"])
+    (out / "thesis.tex").write_text("all of it")
+    with pytest.raises(BioBlobsError, match=r"holds thesis\.tex"):
+        odd.save(out, overwrite=True)
+    assert (out / "thesis.tex").read_text() == "all of it"
+    with pytest.raises(BioBlobsError, match="is a file"):
+        odd.save(out / "thesis.tex")
+
+
+def test_nothing_to_predict_is_one_error_and_no_folder(model: Model, tmp_path: Path) -> None:
+    result = model.predict(DATA / "nucleic.pdb", DATA / "ca_only.pdb.gz")
+    with pytest.raises(BioBlobsError, match=r"nothing .* of 2 files; the first, .*nucleic\.pdb: no"):
+        result.save(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_gone_costs_its_coloured_structure_only(model: Model, tmp_path: Path) -> None:
+    path = write(structure_of(chain_of(protein(20))), tmp_path / "x.pdb")
+    result = model.predict(path)
+    path.unlink()
+    counts = save(result.structures, model.card, "m", tmp_path / "out")
+    assert counts.uncoloured == [f"{path}: no coloured structure (no such file)"]
+    assert counts.chains == 1
+    assert not list((tmp_path / "out/structures").iterdir())
+
+
+def test_coordinates_are_at_hand_for_a_view(model: Model) -> None:
+    (chain,) = model.predict(DATA / "break.pdb")
+    assert chain.protein.coordinates.shape == (chain.length, 4, 3)
+    assert np.isfinite(chain.protein.coordinates[:, :3]).all()

@@ -1,0 +1,47 @@
+"""A tiny untrained model as a checkpoint file: what is tested is what is said of it, not how well it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bioblobs.parameters.schema import ModelConfig
+from bioblobs.training.build import architecture, build_model
+from bioblobs.training.checkpoint import FORMAT, write_checkpoint
+
+CLASSES = ["c0", "c1", "c2"]
+NAMES = ["all helix", "all strand", "neither"]
+
+
+def tiny_checkpoint(path: Path, multilabel: bool = False, with_codebook: bool = True, **card: Any) -> Path:
+    """Write it; ``card`` adds to its card."""
+    torch.manual_seed(0)
+    config = ModelConfig(
+        node_h_dim=(8, 2),
+        edge_h_dim=(4, 1),
+        num_layers=1,
+        codebook_size=16,
+        max_clusters=4,
+        cluster_size_max=6,
+    )
+    model = build_model(config, len(CLASSES), with_codebook)
+    content = {
+        "format": FORMAT,
+        "stage": int(with_codebook),
+        "architecture": architecture(config, with_codebook),
+        "with_codebook": with_codebook,
+        "task": "scop",
+        "multilabel": multilabel,
+        "classes": CLASSES,
+        "class_names": NAMES,
+        "split_column": "random_split",
+        "data": {"source": "sample", "max_length": 40, "edge_types": "knn_6"},
+        "epoch": 1,
+        "seed": 0,
+        "validation": {"val_acc": 0.5},
+        **card,
+    }
+    write_checkpoint(path, model, content)
+    return path
