@@ -17,8 +17,8 @@ class ProteinDataModule(LightningDataModule):
     """Batches of a store that was prepared with the same ``data`` keys.
 
     Training batches are planned anew each epoch from (seed, epoch) alone, so that a resumed run sees
-    what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``). Its state in a checkpoint is
-    how many batches of which epoch are done: a run that was interrupted in an epoch goes on with the next one.
+    what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``). Its state in a checkpoint
+    is how many batches of which epoch are done: a run that was interrupted there goes on with the next one.
 
     Args:
         prepared: folder of the store.

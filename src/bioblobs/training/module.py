@@ -94,6 +94,14 @@ class BlobModule(LightningModule):
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
 
+    def parameter_summary(self) -> str:
+        """Number of parameters, in all and a part."""
+        parts = {
+            name: sum(p.numel() for p in part.parameters()) for name, part in self.model.named_children()
+        }
+        counts = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count)
+        return f"{sum(parts.values()):,} parameters ({counts})"
+
     def forward(self, batch: ProteinBatch) -> Prediction:
         """See :class:`~bioblobs.models.bioblobs.BioBlobs`."""
         prediction: Prediction = self.model(batch)
