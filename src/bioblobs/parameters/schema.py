@@ -166,7 +166,7 @@ class TrainConfig(Group):
         warmup_epochs: epochs of linear warm-up before the cosine schedule.
         label_smoothing: of the cross-entropy (single-label tasks).
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
-        early_stopping_patience: epochs without a better validation score after which a stage stops; null: none.
+        early_stopping_patience: epochs without a better validation score after which to stop; null: none.
         weight_averaging: none; ema, moving average of the weights; swa, their mean over the last quarter of
             the steps. The average is what is validated and handed on.
         ema_decay: of ema (lower in the first steps).

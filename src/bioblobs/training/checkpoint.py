@@ -63,8 +63,9 @@ def save_whole(content: Mapping[str, Any], path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
-    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-        cause = error.strerror if isinstance(error, OSError) else "the disk is full, or failed"
+    except (OSError, RuntimeError) as error:  # torch's writer makes a RuntimeError of a full disk
+        system = error if isinstance(error, OSError) else error.__context__
+        cause = system.strerror if isinstance(system, OSError) else str(error).splitlines()[0]
         kept = "; the one before is whole" if path.exists() else ""
         raise BioBlobsError(
             f"{path}: checkpoint not written ({cause}){kept}; make room and run again"

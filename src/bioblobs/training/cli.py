@@ -78,7 +78,7 @@ NO_SHAPE = (
         "train.wandb_project",
         "train.checkpoint_minutes",
     ),
-    *("train.recompute", "model.recompute"),
+    "train.recompute",
     *("trainer.logger", "trainer.callbacks", "trainer.enable_progress_bar", "trainer.default_root_dir"),
 )
 """Keys that a run may be resumed with other values of: its result does not depend on them."""
@@ -274,13 +274,14 @@ class StageCLI(LightningCLI):
 
     def _shaping_keys(self) -> dict[str, Any]:
         """The parameters that this stage's result depends on, by full name."""
-        config = self._fit("config")
-        groups = {name: plain(config[name]) for name in ("train", "trainer", "model")}
-        flat = {f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}
+        config, links = self._fit("config"), {**LINKS, **STAGE_LINKS[self.stage]}
+        linked = {target for targets in links.values() for target in _listed(targets)}
+        own = [f"{group}.{key}" for group in ("model", "trainer") for key in vars(config[group])]
         unread = set(NO_SHAPE)
         if self.model.model.codebook is None:
             unread |= {f"model.{key}" for key in (*CODEBOOK_KEYS, "codebook_beta", "psc_temp")}
-        return {key: value for key, value in flat.items() if key not in unread}
+        keys = [*links, *DIRECT, *(key for key in own if key not in linked)]
+        return {key: plain(config[key]) for key in keys if key not in unread and not key.startswith("paths.")}
 
     def _loggers(self, train: Namespace, paths: Paths) -> list[Logger]:
         project = train.wandb_project if train.use_wandb else None

@@ -55,6 +55,7 @@ class Best(ModelCheckpoint):
         here = Path(str(self.dirpath))
         state = _renamed(state_dict, lambda path: str(here / Path(path).name))
         super().load_state_dict(state | {"dirpath": self.dirpath})
+        self.current_score = state["current_score"]
 
 
 def _renamed(state: dict[str, Any], rename: Any) -> dict[str, Any]:
@@ -161,14 +162,14 @@ class Last(Checkpoint):
         return asked
 
     def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        trainer.save_checkpoint(self.path, weights_only=False)
         self.saved_at = time.monotonic()
 
     def _leave(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             name = self.received.name if self.received else "signal to another process"
             where = f"in epoch {trainer.current_epoch} after step {trainer.global_step}"
-            sys.stderr.write(f"\n{name}: saved {where} ({self.path}); run the same command again to go on\n")
+            sys.stderr.write(f"\n{name}: saved {where} in {self.path}; run again to go on from there\n")
         raise SystemExit(AGAIN)
 
     def _restore(self) -> None:
