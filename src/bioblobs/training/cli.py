@@ -243,7 +243,7 @@ class StageCLI(LightningCLI):
         if train.weight_averaging != "none":
             callbacks.append(Averaged(train.weight_averaging, train.ema_decay))
         if train.early_stopping_patience is not None:
-            patience = train.early_stopping_patience
+            patience = int(train.early_stopping_patience)  # its state is read with weights_only
             callbacks.append(EarlyStopping(self.model.score, mode="max", patience=patience))
         best = Best(folder, self.stage, self.model.score)
         return [*callbacks, self.curve, best, Last(folder / LAST, train.checkpoint_minutes)]
@@ -286,8 +286,9 @@ class StageCLI(LightningCLI):
     def _loggers(self, train: Namespace, paths: Paths) -> list[Logger]:
         project = train.wandb_project if train.use_wandb else None
         loggers = make_loggers(train.logger, project, paths.live, self.stage)
+        values = {name: plain(self._fit("config")[name]) for name in subgroups(Config)}
         for logger in loggers:
-            logger.log_hyperparams(plain(self._fit("config")))
+            logger.log_hyperparams(values)
         return loggers
 
     def _fit(self, which: str) -> Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
@@ -42,11 +43,10 @@ def _dvclive(folder: Path) -> Logger:
 
 
 def _tensorboard(folder: Path, name: str) -> Logger:
+    if find_spec("tensorboard") is None:
+        raise _missing("train.logger=tensorboard", "tensorboard")
     shutil.rmtree(folder / name, ignore_errors=True)  # its files add up: an earlier run's curve would show
-    try:
-        return TensorBoardLogger(folder, name=name, version="")
-    except ModuleNotFoundError as error:
-        raise _missing("train.logger=tensorboard", "tensorboard") from error
+    return TensorBoardLogger(folder, name=name, version="")
 
 
 def _wandb(project: str, name: str, folder: Path) -> Logger:

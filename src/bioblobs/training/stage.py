@@ -17,6 +17,7 @@ from bioblobs.training.checkpoint import (
     write_checkpoint,
 )
 from bioblobs.training.cli import StageCLI
+from bioblobs.training.provenance import code_revision, made_with
 from bioblobs.training.unfinished import move_finished
 
 CURVES = (
@@ -84,6 +85,8 @@ def finish_stage(cli: StageCLI) -> None:
     card = {**content["card"], "epoch": content["epoch"], "seed": cli.model.seed}
     score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr]
     card["validation"] = {cli.model.score: score}
+    run = made_with(trainer, cli.model.seed)
+    card["made_with"] = {**run, "code": code_revision()}
     work = best.parent
     write_checkpoint(work / paths.final_checkpoint(cli.stage).name, cli.model.model, card)
     curve = cli.curve.table()
@@ -99,6 +102,7 @@ def finish_stage(cli: StageCLI) -> None:
         **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
     }
     write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
+    write_json(Path(paths.metrics) / f"stage_{cli.stage}_run.json", run)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next stage is a run of its own
