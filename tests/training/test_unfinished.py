@@ -224,6 +224,20 @@ def test_other_work_starts_anew_and_says_why(start: Path, sample_store: Store, t
     assert (left / LAST).is_file()
 
 
+def test_an_early_stop_before_a_kill_stands(sample_store: Store, tmp_path: Path) -> None:
+    still = {"multistage.stage0.epochs": 6, "multistage.stage0.lr": 1e-12, "train.early_stopping_patience": 1}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+    fine(fit(Stage0CLI, sample_store, whole, **still))
+    steps = torch.load(whole / "output/stage_0/last.ckpt", weights_only=True)["global_step"]
+    assert fit(Stage0CLI, sample_store, killed, steps - 1, signal.SIGTERM, **still).status == 75
+    fine(fit(Stage0CLI, sample_store, killed, **still))
+    for name in ("metrics/stage_0.json", "plots/stage_0.csv"):
+        assert (killed / name).read_text() == (whole / name).read_text()
+    assert json.loads((killed / "metrics/stage_0.json").read_text())["epochs"] == 2
+
+
 # The folder itself
 
 
