@@ -1,4 +1,4 @@
-"""All stages in one process, without DVC: what run_partoken_multistage.py calls.
+"""All stages one after the other, without DVC: what run_partoken_multistage.py calls.
 
 The stages are the ones that dvc.yaml runs; only the paths differ.
 """
