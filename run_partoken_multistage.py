@@ -1,4 +1,4 @@
-"""Run all stages in one process: python run_partoken_multistage.py [--config FILE] [key=value ...]"""
+"""Run all stages: python run_partoken_multistage.py [--config FILE] [key=value ...], or --resume FOLDER"""
 
 import sys
 from pathlib import Path

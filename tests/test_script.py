@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import parse
 from bioblobs.stages.pipeline import as_flags, new_run_folder, run, store_path
 from conftest import ROOT
+from runs import TINY, ok
+from runs import run as command
 
 
 def test_both_spellings_of_config_replace_the_default() -> None:
@@ -32,10 +37,50 @@ def test_a_typo_is_answered_with_the_nearest_key() -> None:
         as_flags(["train.batchsize=3"])
 
 
-def test_several_devices_are_refused_where_one_process_runs_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_machines_are_refused_where_one_runs_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    with pytest.raises(BioBlobsError, match=r"train\.devices"):
-        run(["train.devices=2"])
+    with pytest.raises(BioBlobsError, match=r"train\.num_nodes.*several_devices"):
+        run(["train.num_nodes=2"])
+
+
+@pytest.mark.parametrize(
+    "words", [["--resume"], ["--resume", "x", "train.seed=1"], ["train.seed=1", "--resume=x"]]
+)
+def test_a_resumed_run_takes_no_other_words(words: list[str]) -> None:
+    with pytest.raises(BioBlobsError, match="no other words"):
+        run(words)
+
+
+def test_only_a_run_can_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(BioBlobsError, match=r"no run to go on with: config\.yaml"):
+        run([f"--resume={tmp_path}"])
+
+
+KILLED = """
+import os, signal, sys
+from bioblobs.stages import init_codebook
+from bioblobs.stages.pipeline import run
+init_codebook.run = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+run(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_goes_on_in_its_folder_with_its_parameters(tmp_path: Path) -> None:
+    words = [f"{key}={value}" for key, value in {**TINY, "train.seed": "3"}.items()]
+    words += ["--config", str(ROOT / "params.yaml"), "leakage.structure_hits=0"]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample").symlink_to(ROOT / "data" / "sample")
+    done = command([sys.executable, "-c", KILLED, *words], tmp_path, PYTHONPATH=str(ROOT / "src"))
+    assert done.returncode == -signal.SIGKILL
+    (folder,) = tmp_path.glob("outputs/partoken-multistage/scop/multistage_*")
+    stage_0 = (folder / "stage_0" / "stage_0_final.ckpt").stat().st_mtime_ns
+    said = ok(
+        command([sys.executable, str(ROOT / "run_partoken_multistage.py"), "--resume", str(folder)], tmp_path)
+    )
+    assert "stage 0: baseline (done before)" in said
+    assert (folder / "stage_0" / "stage_0_final.ckpt").stat().st_mtime_ns == stage_0
+    assert json.loads((folder / "metrics" / "stage_1.json").read_text())["seed"] == 3
+    assert (folder / "final_multistage_model.ckpt").is_file()
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

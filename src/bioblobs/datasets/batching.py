@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from bioblobs.datasets.store import Store
 from bioblobs.graphs.neighbours import PADDING
@@ -65,7 +65,7 @@ def share_of(
     """The batches of one of ``world`` processes: as many as every other has, and in each step about as long.
 
     Where the number of batches does not go up evenly, those of most proteins are halved: no protein is lost
-    or repeated, unless there are fewer proteins than processes.
+    or repeated, unless there are fewer proteins than processes. A step of all processes is ``world`` batches.
 
     Args:
         lengths: (P,) residues of every protein in the store.
@@ -156,3 +156,19 @@ class BatchDataset(Dataset[ProteinBatch]):
 
     def __getitem__(self, index: int) -> ProteinBatch:
         return collate(self.store, self.plan[index])
+
+
+class PlacesFrom(Sampler[int]):
+    """Places of a plan in order, from the one where an interrupted epoch goes on.
+
+    Its length is the whole plan's: schedules and the end of the epoch follow from that.
+    """
+
+    def __init__(self, length: int, start: int = 0) -> None:
+        self.length, self.start = length, start
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.length))

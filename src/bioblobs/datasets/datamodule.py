@@ -7,7 +7,7 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from bioblobs.datasets.batching import BatchDataset, plan_batches, share_of
+from bioblobs.datasets.batching import BatchDataset, PlacesFrom, Rows, plan_batches, share_of
 from bioblobs.datasets.prepare import open_store
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.parameters.schema import DataConfig
@@ -17,7 +17,8 @@ class ProteinDataModule(LightningDataModule):
     """Batches of a store that was prepared with the same ``data`` keys.
 
     Training batches are planned anew each epoch from (seed, epoch) alone, so that a resumed run sees
-    what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``).
+    what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``). Its state in a checkpoint
+    is how many batches of which epoch are done: a run that was interrupted there goes on with the next one.
 
     Args:
         prepared: folder of the store.
@@ -42,27 +43,50 @@ class ProteinDataModule(LightningDataModule):
         self.num_workers, self.seed = num_workers, seed
         self.num_classes = len(self.store.classes)
         self.multilabel = self.store.multilabel
+        self._done = {"epoch": 0, "batches": 0}
+
+    def state_dict(self) -> dict[str, int]:
+        """Batches of this epoch that are done, in every process."""
+        if self.trainer is None:
+            return self._done
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        return {"epoch": self.trainer.current_epoch, "batches": progress.ready}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Called before the first loader is made."""
+        self._done = dict(state_dict)
 
     def train_dataloader(self) -> DataLoader[ProteinBatch]:
         """This epoch's training batches; under several processes, this process's share of them."""
-        epoch, rank, world = 0, 0, 1
-        if self.trainer is not None:
-            epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
-            world = self.trainer.world_size
+        epoch = 0 if self.trainer is None else self.trainer.current_epoch
         seed = self.seed * 100_003 + epoch
-        plan = plan_batches(
-            self.store.rows("train"), self.store.lengths, self.batch_size, self.max_residues, seed
-        )
+        plan = self._plan("train", seed)
+        rank, world = self._place()
         if world > 1:
             plan = share_of(plan, self.store.lengths, rank, world, seed)
-        return self._loader(BatchDataset(self.store, plan))
+        return self._loader(plan, self._done["batches"] if epoch == self._done["epoch"] else 0)
 
     def val_dataloader(self) -> DataLoader[ProteinBatch]:
-        """Validation batches, the same in every process and epoch."""
-        plan = plan_batches(
-            self.store.rows("val"), self.store.lengths, self.batch_size, self.max_residues, None
-        )
-        return self._loader(BatchDataset(self.store, plan))
+        """Validation batches, the same in every epoch; each in one process.
 
-    def _loader(self, dataset: BatchDataset) -> DataLoader[ProteinBatch]:
-        return DataLoader(dataset, batch_size=None, num_workers=self.num_workers)
+        Where there are fewer batches than processes, every process has all: it must have one to validate.
+        """
+        plan = self._plan("val", None)
+        rank, world = self._place()
+        return self._loader(plan[rank::world] if len(plan) >= world else plan)
+
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _plan(self, split: str, seed: int | None) -> list[Rows]:
+        rows = self.store.rows(split)
+        return plan_batches(rows, self.store.lengths, self.batch_size, self.max_residues, seed)
+
+    def _loader(self, plan: list[Rows], start: int = 0) -> DataLoader[ProteinBatch]:
+        return DataLoader(
+            BatchDataset(self.store, plan),
+            batch_size=None,
+            sampler=PlacesFrom(len(plan), start),
+            num_workers=self.num_workers,
+        )

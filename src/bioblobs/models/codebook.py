@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from bioblobs.models.processes import joint_mean, sum_over_processes
+
 Distance = Literal["l2", "cos"]
 
 
@@ -44,7 +46,8 @@ class Codebook(nn.Module):
 
     A code whose share of the running usage falls below ``revive_below`` of the even share 1/K restarts
     at a blob of the current batch, its statistics with it. ``frozen`` stops both. Under
-    torch.distributed the batch statistics are summed over ranks and revived codes come from rank 0.
+    torch.distributed the batch statistics and the commitment are those of the joint batch, and revived
+    codes come from rank 0.
 
     Args:
         size: K.
@@ -90,7 +93,8 @@ class Codebook(nn.Module):
         weight = mask.to(z.dtype)
         target = self._unit(z)
         error = (target - picked).square().mean(-1)
-        commitment = (error * weight).sum() / weight.sum().clamp_min(1)
+        count = weight.sum()
+        commitment = joint_mean((error * weight).sum() / count.clamp_min(1), count)
         vectors = target + (picked - target).detach()
         if self.training and not self.frozen:
             self._update(target.detach(), codes, weight)
@@ -107,11 +111,9 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def _update(self, z: Tensor, codes: Tensor, weight: Tensor) -> None:
-        count = torch.zeros_like(self.counts).index_add_(0, codes, weight)
+        count = sum_over_processes(torch.zeros_like(self.counts).index_add_(0, codes, weight))
         total = torch.zeros_like(self.sums).index_add_(0, codes, z * weight[:, None])
-        if dist.is_initialized():
-            dist.all_reduce(count)
-            dist.all_reduce(total)
+        total = sum_over_processes(total)
         self.counts.lerp_(count, 1 - self.decay)
         self.sums.lerp_(total, 1 - self.decay)
         mass = self.counts.sum()
@@ -149,13 +151,14 @@ def coverage_loss(assignment: Tensor, mask: Tensor) -> Tensor:
     as P spreads thinly over many codes (P (B, S, K), mask (B, S)).
     """
     blobs = mask.sum(1).clamp_min(1)
-    return (1 - presence(assignment, mask).sum(-1) / blobs).mean()
+    return joint_mean((1 - presence(assignment, mask).sum(-1) / blobs).mean(), len(mask))
 
 
 def usage_entropy_loss(assignment: Tensor, mask: Tensor) -> Tensor:
     """1 - H(mean P) / log K: zero where the batch uses all codes evenly, one where it uses a single one."""
     weight = mask[..., None].to(assignment.dtype)
-    mean = (assignment * weight).sum((0, 1)) / weight.sum().clamp_min(1)
+    count = weight.sum()
+    mean = joint_mean((assignment * weight).sum((0, 1)) / count.clamp_min(1), count)  # (K,)
     entropy = -(mean * mean.clamp_min(1e-12).log()).sum()
     return 1 - entropy / math.log(max(assignment.shape[-1], 2))
 

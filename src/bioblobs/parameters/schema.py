@@ -166,12 +166,20 @@ class TrainConfig(Group):
         warmup_epochs: epochs of linear warm-up before the cosine schedule.
         label_smoothing: of the cross-entropy (single-label tasks).
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
+        early_stopping_patience: epochs without a better validation score after which to stop; null: none.
+        weight_averaging: none; ema, moving average of the weights; swa, their mean over the last quarter of
+            the steps. The average is what is validated and handed on.
+        ema_decay: of ema (lower in the first steps).
+        checkpoint_minutes: between two saves of the state within an epoch; each epoch's end is saved anyway.
         accelerator: cpu, gpu or auto.
-        devices: number of devices.
+        devices: devices of a machine; each takes batches of its own: a step sees devices x batch_size.
+        num_nodes: machines (docs/several_devices.md).
+        strategy: of several devices: auto or ddp, which are the same.
         precision: of Lightning's Trainer; bf16-mixed pays for wide models on processors that have it.
         recompute: make messages again in the backward pass instead of keeping them: less memory, same result.
         num_workers: processes that make batches beside the training step.
         num_threads: threads of torch; 0 leaves torch's choice. Results may differ between counts.
+        logger: live view beside metrics.csv: csv (none), dvclive or tensorboard (docs/training.md).
         use_wandb: log to Weights & Biases (WANDB_MODE=offline needs no account).
         wandb_project: project of the W&B runs.
     """
@@ -184,12 +192,19 @@ class TrainConfig(Group):
     warmup_epochs: NonNegativeFloat = 1.0
     label_smoothing: UnitFloat = 0.1
     gradient_clip_val: NonNegativeFloat = 1.0
+    early_stopping_patience: PositiveInt | None = None
+    weight_averaging: Literal["none", "ema", "swa"] = "none"
+    ema_decay: UnitFloat = 0.999
+    checkpoint_minutes: PositiveFloat = 15.0
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: PositiveInt = 1
+    num_nodes: PositiveInt = 1
+    strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     recompute: bool = False
     num_workers: NonNegativeInt = 0
     num_threads: NonNegativeInt = 0
+    logger: Literal["csv", "dvclive", "tensorboard"] = "csv"
     use_wandb: bool = False
     wandb_project: str = "bioblobs"
 
@@ -371,6 +386,16 @@ class Paths:
     def stage(self, stage: int) -> Path:
         """Folder of a training stage's checkpoints."""
         return Path(self.output) / f"stage_{stage}"
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder of training stages that are not finished."""
+        return Path(self.output) / "unfinished"
+
+    @property
+    def live(self) -> Path:
+        """Folder of the live views."""
+        return Path(self.output) / "live"
 
     def final_checkpoint(self, stage: int) -> Path:
         """The best checkpoint of a stage by validation score."""

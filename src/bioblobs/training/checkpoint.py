@@ -45,11 +45,33 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 
 def write_checkpoint(path: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:
     """Write weights and card, whole or not at all."""
+    state = {PREFIX + name: value for name, value in model.state_dict().items()}
+    save_whole({"state_dict": state, "card": dict(card)}, path)
+
+
+def save_whole(content: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint through a scratch file beside it, safe on the disk before it takes its name.
+
+    Raises:
+        BioBlobsError: it can't be written; what was at ``path`` is as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.partial")
-    state = {PREFIX + name: value for name, value in model.state_dict().items()}
-    torch.save({"state_dict": state, "card": dict(card)}, scratch)
-    os.replace(scratch, path)
+    try:
+        with scratch.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except (OSError, RuntimeError) as error:  # torch's writer makes a RuntimeError of a full disk
+        system = error if isinstance(error, OSError) else error.__context__
+        cause = system.strerror if isinstance(system, OSError) else str(error).splitlines()[0]
+        kept = "; the one before is whole" if path.exists() else ""
+        raise BioBlobsError(
+            f"{path}: checkpoint not written ({cause}){kept}; make room and run again"
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:

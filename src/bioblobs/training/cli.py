@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,17 +15,31 @@ import yaml
 from jsonargparse import Namespace
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from bioblobs.datasets.datamodule import ProteinDataModule
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import OneLineErrors, add_group, make_group, plain
 from bioblobs.parameters.reads import note_read
 from bioblobs.parameters.schema import Config, Paths, subgroups
+from bioblobs.training.averaging import Averaged
+from bioblobs.training.build import CODEBOOK_KEYS
+from bioblobs.training.loggers import make_loggers
+from bioblobs.training.memory import memory_advice
 from bioblobs.training.module import BlobModule
 from bioblobs.training.process import begin, bf16_note
+from bioblobs.training.saving import Best, Curve, Last, WholeCheckpoints
+from bioblobs.training.unfinished import (
+    LAST,
+    Unfinished,
+    begin_folder,
+    file_digest,
+    find_unfinished,
+    work_identity,
+)
 
 LINKS = {
     "paths.prepared": "data.prepared",
@@ -38,12 +52,36 @@ LINKS = {
     "train.label_smoothing": "model.label_smoothing",
     "train.accelerator": "trainer.accelerator",
     "train.devices": "trainer.devices",
+    "train.num_nodes": "trainer.num_nodes",
+    "train.strategy": "trainer.strategy",
     "train.precision": "trainer.precision",
     "train.gradient_clip_val": "trainer.gradient_clip_val",
 }
 """Key of params.yaml -> argument that it sets, in both stages."""
-DIRECT = ("train.seed", "train.num_threads", "train.use_wandb", "train.wandb_project")
+DIRECT = (
+    "train.seed",
+    "train.num_threads",
+    "train.early_stopping_patience",
+    "train.weight_averaging",
+    "train.ema_decay",
+    "train.checkpoint_minutes",
+    "train.logger",
+    "train.use_wandb",
+    "train.wandb_project",
+)
 """Keys that are used below, without a link."""
+NO_SHAPE = (
+    *(
+        "train.num_workers",
+        "train.logger",
+        "train.use_wandb",
+        "train.wandb_project",
+        "train.checkpoint_minutes",
+    ),
+    "train.recompute",
+    *("trainer.logger", "trainer.callbacks", "trainer.enable_progress_bar", "trainer.default_root_dir"),
+)
+"""Keys that a run may be resumed with other values of: its result does not depend on them."""
 SEED_TARGETS = ("data.seed", "model.seed", "seed_everything")
 STAGE_LINKS: tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]] = (
     {
@@ -77,14 +115,12 @@ class SaveConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Called by Lightning on rank 0, before the first step."""
-        paths = Paths(**self.config.paths)
-        folder = paths.stage(pl_module.stage)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(trainer.checkpoint_callback.dirpath)  # type: ignore[union-attr]
         values = {name: plain(self.config[name]) for name in subgroups(Config)}
         (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Save in the stage's own folder; Lightning would ask the logger for one."""
+        """Save beside the checkpoints; Lightning would ask the logger for a folder."""
         if trainer.is_global_zero:
             self.save_config(trainer, pl_module, stage)
 
@@ -99,19 +135,21 @@ class StageCLI(LightningCLI):
 
     def __init__(self, stage: int, args: Sequence[str] | None = None) -> None:
         self.stage = stage
-        super().__init__(
-            BlobModule,
-            ProteinDataModule,
-            args=None if args is None else list(args),
-            save_config_callback=SaveConfig,
-            auto_configure_optimizers=False,
-            trainer_defaults={
-                "reload_dataloaders_every_n_epochs": 1,
-                "num_sanity_val_steps": 0,
-                "use_distributed_sampler": False,
-                "enable_model_summary": False,
-            },
-        )
+        self._memory_keys: dict[str, object] = {}
+        with memory_advice(self._memory_keys):
+            super().__init__(
+                BlobModule,
+                ProteinDataModule,
+                args=None if args is None else list(args),
+                save_config_callback=SaveConfig,
+                auto_configure_optimizers=False,
+                trainer_defaults={
+                    "reload_dataloaders_every_n_epochs": 1,
+                    "num_sanity_val_steps": 0,
+                    "use_distributed_sampler": False,
+                    "enable_model_summary": False,
+                },
+            )
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -153,7 +191,10 @@ class StageCLI(LightningCLI):
             if not key.startswith("paths."):
                 note_read(key)
         self._refuse_own_arguments()
-        begin(self._fit("config").train.num_threads)
+        train = self._fit("config").train
+        for key in ("max_residues", "batch_size", "recompute"):
+            self._memory_keys[f"train.{key}"] = plain(train[key])
+        begin(train.num_threads)
         _quiet()
         seed_everything(self._fit("config").train.seed, workers=True, verbose=False)
 
@@ -180,32 +221,74 @@ class StageCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer with this stage's checkpoints, logs and progress bar."""
         made = self._fit("config_init")
-        paths: Paths = made.paths
-        folder = paths.stage(self.stage)
-        if self._fit("config").ckpt_path is None:
-            for old in (*folder.glob("*.ckpt"), *folder.glob("metrics*.csv")):
-                old.unlink(missing_ok=True)  # of an earlier run; a stage starts from its inputs alone
-        callbacks: list[Callback] = _checkpoints(folder, self.stage, self.model.score)
+        if made.trainer.logger is None:
+            made.trainer.logger = self._loggers(made.train, made.paths) or False
+        work = self._begin_work(made)
+        self.curve = Curve(work.folder / "metrics.csv")
+        callbacks = self._callbacks(made.train, work.folder)
         if made.trainer.enable_progress_bar is not False:
             callbacks.append(TQDMProgressBar(refresh_rate=10))
         made.trainer.callbacks = [*(made.trainer.callbacks or []), *callbacks]
-        if made.trainer.logger is None:
-            made.trainer.logger = self._loggers(made.train, paths)
+        made.trainer.plugins = [*_listed(made.trainer.plugins), WholeCheckpoints()]
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         width = self.model.architecture["node_h_dim"][0]
         if note := bf16_note(made.train.precision, trainer.strategy.root_device.type, width):
-            print(note, file=sys.stderr)
+            _tell(note)
+        _tell(f"stage {self.stage}: {self.model.parameter_summary()}")
         return trainer
 
+    def _callbacks(self, train: Namespace, folder: Path) -> list[Callback]:
+        """In the order that they act in; checkpoints come last, so that they hold what the others did."""
+        callbacks: list[Callback] = []
+        if train.weight_averaging != "none":
+            callbacks.append(Averaged(train.weight_averaging, train.ema_decay))
+        if train.early_stopping_patience is not None:
+            patience = int(train.early_stopping_patience)  # its state is read with weights_only
+            callbacks.append(EarlyStopping(self.model.score, mode="max", patience=patience))
+        best = Best(folder, self.stage, self.model.score)
+        return [*callbacks, self.curve, best, Last(folder / LAST, train.checkpoint_minutes)]
+
+    def start_checkpoint(self) -> Path | None:
+        """What the stage starts from, beside the data."""
+        return None
+
+    def _begin_work(self, made: Namespace) -> Unfinished:
+        """The folder of this run: that of the same work, unfinished, or a fresh one."""
+        asked: str | None = self._fit("config").ckpt_path
+        inputs = {"data sha256": self.datamodule.store.meta["content_sha256"]}
+        for name, path in (("start sha256", self.start_checkpoint()), ("ckpt_path sha256", asked)):
+            if path is not None and Path(path).is_file():
+                inputs[name] = file_digest(Path(path))
+        identity = work_identity(self._shaping_keys(), inputs)
+        work = find_unfinished(made.paths.unfinished, self.stage, identity)
+        if work.note:
+            _tell(work.note)
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            begin_folder(work, identity)
+            if work.resume is None and asked is not None:
+                for best in Path(asked).parent.glob(f"best-stage{self.stage}-*.ckpt"):
+                    shutil.copy(best, work.folder)  # of the run that goes on
+        if work.resume is not None:
+            made.ckpt_path = str(work.resume)
+        return work
+
+    def _shaping_keys(self) -> dict[str, Any]:
+        """The parameters that this stage's result depends on, by full name."""
+        config, links = self._fit("config"), {**LINKS, **STAGE_LINKS[self.stage]}
+        linked = {target for targets in links.values() for target in _listed(targets)}
+        own = [f"{group}.{key}" for group in ("model", "trainer") for key in vars(config[group])]
+        unread = set(NO_SHAPE)
+        if self.model.model.codebook is None:
+            unread |= {f"model.{key}" for key in (*CODEBOOK_KEYS, "codebook_beta", "psc_temp")}
+        keys = [*links, *DIRECT, *(key for key in own if key not in linked)]
+        return {key: plain(config[key]) for key in keys if key not in unread and not key.startswith("paths.")}
+
     def _loggers(self, train: Namespace, paths: Paths) -> list[Logger]:
-        folder = paths.stage(self.stage)
-        log = folder / "metrics.csv"
-        if log.exists():  # of the run that is resumed; Lightning would delete it
-            log.rename(folder / f"metrics_{len(list(folder.glob('metrics_*.csv')))}.csv")
-        loggers: list[Logger] = [CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)]
-        if train.use_wandb:
-            loggers.append(_wandb(train.wandb_project, f"stage_{self.stage}", folder))
-            loggers[-1].log_hyperparams(plain(self._fit("config")))
+        project = train.wandb_project if train.use_wandb else None
+        loggers = make_loggers(train.logger, project, paths.live, self.stage)
+        values = {name: plain(self._fit("config")[name]) for name in subgroups(Config)}
+        for logger in loggers:
+            logger.log_hyperparams(values)
         return loggers
 
     def _fit(self, which: str) -> Namespace:
@@ -218,6 +301,7 @@ def _quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     for message in (
         "Checkpoint directory .* exists",
+        "You're resuming from a checkpoint that ended before the epoch",  # our loaders can
         ".*does not have many workers",
         ".*smaller than the logging interval",  # logs are by epoch
         ".*LeafSpec",
@@ -225,29 +309,11 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _checkpoints(folder: Path, stage: int, score: str) -> list[Callback]:
-    """Best by validation score, and last; names as the guide shows them.
-
-    Two callbacks: ``save_last`` beside a monitor is a copy of the best (Lightning 2.6).
-    """
-    best = ModelCheckpoint(
-        dirpath=folder,
-        filename=f"best-stage{stage}-{{epoch:02d}}-{{{score}:.3f}}",
-        monitor=score,
-        mode="max",
-        enable_version_counter=False,
-    )
-    return [best, ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False)]
+def _listed(value: Any) -> list[Any]:
+    """What Lightning takes as one thing, several or none."""
+    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
-def _wandb(project: str, name: str, folder: Path) -> Logger:
-    try:
-        import wandb
-    except ImportError as error:
-        raise BioBlobsError("train.use_wandb: the package wandb is missing; pip install wandb") from error
-    mode = os.environ.get("WANDB_MODE", "online")
-    if mode == "online" and wandb.api.api_key is None:
-        raise BioBlobsError(
-            "train.use_wandb: no W&B account is set up; run `wandb login`, or set WANDB_MODE=offline"
-        )
-    return WandbLogger(project=project, name=name, save_dir=folder, log_model=False)
+@rank_zero_only
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,4 +1,7 @@
-"""Losses and their weights by epoch. Algorithm, section 6."""
+"""Losses and their weights by epoch. Algorithm, section 6.
+
+With several processes every mean is that of their joint batch (:mod:`bioblobs.models.processes`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from torch.nn import functional as F
 
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import coverage_loss, soft_assignment, usage_entropy_loss
+from bioblobs.models.processes import joint_mean
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,19 @@ def classification_loss(logits: Tensor, labels: Tensor, label_smoothing: float) 
     Proteins of a class unseen in training (index -1, validation only) do not count.
     """
     if labels.dim() == 2:
-        return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+        mean = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+        return joint_mean(mean, len(labels))
     seen = (labels >= 0).to(logits.dtype)
     each = F.cross_entropy(logits, labels.clamp_min(0), reduction="none", label_smoothing=label_smoothing)
-    return (each * seen).sum() / seen.sum().clamp_min(1)
+    count = seen.sum()
+    return joint_mean((each * seen).sum() / count.clamp_min(1), count)
 
 
 def cardinality_loss(expected_size: Tensor, mask: Tensor, prior: float) -> Tensor:
     """Mean over real blobs of (E[size]/prior - 1)^2; expected_size and mask are (B, S)."""
     error = (expected_size / prior - 1).square() * mask
-    return error.sum() / mask.sum().clamp_min(1)
+    count = mask.sum()
+    return joint_mean(error.sum() / count.clamp_min(1), count)
 
 
 def loss_terms(

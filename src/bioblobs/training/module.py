@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from torch import Tensor
+from torch import distributed as dist
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -16,9 +17,11 @@ from bioblobs.evaluation.scores import fmax
 from bioblobs.graphs.residue_graph import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
+from bioblobs.models.processes import sum_over_processes
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import architecture, build_model
 from bioblobs.training.checkpoint import FORMAT
+from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
 
 
@@ -89,7 +92,15 @@ class BlobModule(LightningModule):
         self.model.encoder.keep_messages(not recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
-        self._code_counts: dict[str, Tensor] = {}
+        self._so_far = EpochSums()
+
+    def parameter_summary(self) -> str:
+        """Number of parameters, in all and a part."""
+        parts = {
+            name: sum(p.numel() for p in part.parameters()) for name, part in self.model.named_children()
+        }
+        counts = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count)
+        return f"{sum(parts.values()):,} parameters ({counts})"
 
     def forward(self, batch: ProteinBatch) -> Prediction:
         """See :class:`~bioblobs.models.bioblobs.BioBlobs`."""
@@ -101,16 +112,19 @@ class BlobModule(LightningModule):
         """Share of the full VQ weights in this epoch."""
         return ramp(self.current_epoch, self.ramp_enabled, self.ramp_epochs)
 
+    def on_train_start(self) -> None:
+        """An epoch that goes on after an interruption has no start of its own."""
+        self._follow_epoch()
+
     def on_train_epoch_start(self) -> None:
+        """See :meth:`_follow_epoch`."""
+        self._follow_epoch()
+
+    def _follow_epoch(self) -> None:
         """Set what follows the epoch: temperature and frozen codebook."""
-        tau = temperature(self.first_epoch + self.current_epoch, *self.tau)
-        self.model.partitioner.tau.fill_(tau)
-        self.log("tau", tau)
-        self._code_counts.clear()
+        self.model.partitioner.tau.fill_(temperature(self.first_epoch + self.current_epoch, *self.tau))
         if self.model.codebook is not None:
             self.model.codebook.frozen = self.current_epoch >= self.epochs - self.freeze_epochs
-            self.log("vq_share", self.vq_share)
-            self.log("codebook_frozen", float(self.model.codebook.frozen))
 
     def on_train_batch_start(self, batch: ProteinBatch, batch_idx: int) -> None:
         """Draw from (seed, step, process), so that a resumed run draws what an uninterrupted one would."""
@@ -126,21 +140,48 @@ class BlobModule(LightningModule):
         self._outputs.append((prediction.logits.float(), batch.labels))
 
     def on_validation_epoch_end(self) -> None:
-        """Validation score over all proteins at once."""
-        logits, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
-        self._outputs.clear()
+        """Validation score over all proteins at once, and what the epoch's steps add up to."""
+        logits, labels = self._all_outputs()
         if not torch.isfinite(logits).all():
             raise BioBlobsError(
                 f"training diverged in epoch {self.current_epoch}; lower multistage.stage{self.stage}.lr"
             )
         if self.multilabel:
-            score = fmax(labels.cpu().numpy(), logits.sigmoid().cpu().numpy())
+            score = fmax(labels.numpy(), logits.sigmoid().numpy())
         else:
             score = float((logits.argmax(-1) == labels).float().mean())
-        self.log(self.score, score, prog_bar=True)
-        for split, counts in self._code_counts.items():
-            self.log(f"{split}_perplexity", perplexity(counts))
-            self.log(f"{split}_codes_used", (counts > 0).float().mean())
+        self.log(self.score, score, prog_bar=True, sync_dist=self._several)
+        self.log_dict(self._epoch_values(), sync_dist=self._several)
+        self._so_far.clear()
+
+    @property
+    def _several(self) -> bool:
+        return self.trainer.world_size > 1
+
+    def _all_outputs(self) -> tuple[Tensor, Tensor]:
+        """Logits (P, C) and labels of all validation proteins, each once, on the CPU of every process."""
+        parts = [(logits.cpu(), labels.cpu()) for logits, labels in self._outputs]
+        self._outputs.clear()
+        if self._several:
+            every: list[Any] = [None] * self.trainer.world_size
+            dist.all_gather_object(every, parts)
+            parts = [part for parts in every for part in parts]
+        logits, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+        return logits, labels
+
+    def _epoch_values(self) -> dict[str, Tensor | float]:
+        """Everything but the score that is worth a curve."""
+        values: dict[str, Tensor | float] = {"tau": self.model.partitioner.tau.clone()}
+        for split in ("train", "val"):
+            means = self._so_far.means(split)
+            values |= {f"{split}_{name}": value for name, value in means.items()}
+        if self.model.codebook is not None:
+            values |= {"vq_share": self.vq_share, "codebook_frozen": float(self.model.codebook.frozen)}
+        for split, own in self._so_far.code_counts.items():
+            counts = sum_over_processes(own)
+            values[f"{split}_perplexity"] = perplexity(counts)
+            values[f"{split}_codes_used"] = (counts > 0).float().mean()
+        return values
 
     def _step(self, batch: ProteinBatch, split: str) -> tuple[Prediction, Tensor]:
         prediction = self(batch)
@@ -158,18 +199,12 @@ class BlobModule(LightningModule):
             "blobs_at_cap": full.sum() / count,
             "coverage": (blobs.assignment >= 0).float().mean(),
         }
-        self.log_dict(
-            {f"{split}_{name}": value.detach() for name, value in values.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=batch.num_proteins,
-            sync_dist=self.trainer.world_size > 1,
-        )
+        if split == "train":
+            values["lr"] = torch.tensor(self.trainer.optimizers[0].param_groups[0]["lr"], device=count.device)
+        self._so_far.add(split, values, batch.num_proteins)
         if prediction.codes is not None and self.model.codebook is not None:
-            counts = self._code_counts.setdefault(
-                split, torch.zeros(self.model.codebook.size, device=self.device)
-            )
-            counts.index_add_(0, prediction.codes.reshape(-1), blobs.mask.float().reshape(-1))
+            codes, real = prediction.codes.reshape(-1), blobs.mask.reshape(-1)
+            self._so_far.count_codes(split, codes, real, self.model.codebook.size)
         return prediction, terms["loss"]
 
     def configure_optimizers(self) -> Any:
@@ -194,7 +229,8 @@ class BlobModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the card (see :mod:`bioblobs.training.checkpoint`)."""
+        """Add the card (see :mod:`bioblobs.training.checkpoint`), and what the epoch has added up so far."""
+        checkpoint["epoch_so_far"] = self._so_far.state_dict()
         meta = self.trainer.datamodule.store.meta  # type: ignore[attr-defined]
         checkpoint["card"] = {
             "format": FORMAT,
@@ -204,3 +240,8 @@ class BlobModule(LightningModule):
             **{key: meta[key] for key in ("task", "multilabel", "classes", "class_names", "split_column")},
             "data": meta["parameters"],
         }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the sums of an epoch that was interrupted."""
+        if "epoch_so_far" in checkpoint:
+            self._so_far.load_state_dict(checkpoint["epoch_so_far"], self.device)

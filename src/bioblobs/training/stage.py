@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
 
 from bioblobs.parameters.schema import Paths
@@ -18,6 +17,8 @@ from bioblobs.training.checkpoint import (
     write_checkpoint,
 )
 from bioblobs.training.cli import StageCLI
+from bioblobs.training.provenance import code_revision, made_with
+from bioblobs.training.unfinished import move_finished
 
 CURVES = (
     "train_loss",
@@ -25,6 +26,7 @@ CURVES = (
     "val_score",
     "tau",
     "vq_share",
+    "train_lr",
     "train_perplexity",
     "val_perplexity",
     "val_codes_used",
@@ -57,9 +59,14 @@ class Stage1CLI(FinishedStageCLI):
     def __init__(self, args: Sequence[str] | None = None) -> None:
         super().__init__(1, args)
 
+    def start_checkpoint(self) -> Path:
+        """What init_codebook left."""
+        path: Path = self._fit("config_init").paths.codebook
+        return path
+
     def before_fit(self) -> None:
         """Load weights only: the optimizer and the schedule of stage 1 start fresh."""
-        path = self._fit("config_init").paths.codebook
+        path = self.start_checkpoint()
         content = read_checkpoint(path)
         check_architecture(path, content["card"], self.model.architecture)
         check_classes(path, content["card"], self.datamodule.store.classes)
@@ -78,32 +85,25 @@ def finish_stage(cli: StageCLI) -> None:
     card = {**content["card"], "epoch": content["epoch"], "seed": cli.model.seed}
     score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr]
     card["validation"] = {cli.model.score: score}
-    write_checkpoint(paths.final_checkpoint(cli.stage), cli.model.model, card)
-    curve = learning_curve(paths.stage(cli.stage))
+    run = made_with(trainer, cli.model.seed)
+    card["made_with"] = {**run, "code": code_revision()}
+    work = best.parent
+    write_checkpoint(work / paths.final_checkpoint(cli.stage).name, cli.model.model, card)
+    curve = cli.curve.table()
     curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
     shown = curve[["epoch", *(name for name in CURVES if name in curve)]]
     write_table(Path(paths.plots) / f"stage_{cli.stage}.csv", shown)
     best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
     summary = {
         "best_epoch": int(content["epoch"]),
-        "epochs": int(trainer.current_epoch),
+        "epochs": len(curve),
         "parameters": sum(p.numel() for p in cli.model.parameters()),
         "seed": cli.model.seed,
         **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
     }
     write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
+    write_json(Path(paths.metrics) / f"stage_{cli.stage}_run.json", run)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next stage is a run of its own
-
-
-def learning_curve(folder: Path) -> pd.DataFrame:
-    """One row an epoch, from Lightning's CSV logs (which have training and validation on rows apart).
-
-    A resumed stage has one log for each part; an epoch that was done twice counts as the later part had it.
-    """
-    earlier = sorted(
-        folder.glob("metrics_*.csv"), key=lambda path: int(path.stem.split("_")[1]), reverse=True
-    )
-    log = pd.concat([pd.read_csv(path) for path in (folder / "metrics.csv", *earlier)])
-    return log.groupby("epoch", as_index=False).first().drop(columns=["step"], errors="ignore")
+    move_finished(work, paths.stage(cli.stage))

@@ -1,0 +1,178 @@
+"""Callbacks that keep what a run has done: the last state, the best by validation, and the curve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pandas as pd
+from lightning import LightningModule, Trainer
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
+
+from bioblobs.results import write_text
+from bioblobs.training.checkpoint import save_whole
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""Asked to stop: by kill and cluster managers, by Ctrl-C, and by SLURM before a time limit."""
+AGAIN = os.EX_TEMPFAIL
+"""Exit status of a run that was interrupted and saved: the same command goes on (75)."""
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint whole, or leaves the one before as it is."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """See :func:`~bioblobs.training.checkpoint.save_whole`."""
+        save_whole(checkpoint, Path(path))
+
+
+class Best(ModelCheckpoint):
+    """The best epoch by validation score. Its state names files, not folders: a run may be moved."""
+
+    def __init__(self, folder: Path, stage: int, score: str) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename=f"best-stage{stage}-{{epoch:02d}}-{{{score}:.3f}}",
+            monitor=score,
+            mode="max",
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """As Lightning's, without folders."""
+        return _renamed(super().state_dict(), lambda path: Path(path).name) | {"dirpath": None}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As Lightning's, in the folder of this run."""
+        here = Path(str(self.dirpath))
+        state = _renamed(state_dict, lambda path: str(here / Path(path).name))
+        super().load_state_dict(state | {"dirpath": self.dirpath})
+        self.current_score = state["current_score"]
+
+
+def _renamed(state: dict[str, Any], rename: Any) -> dict[str, Any]:
+    """The state of a ModelCheckpoint with every path changed; an empty one stays empty."""
+    names = ("best_model_path", "kth_best_model_path", "last_model_path")
+    changed = {name: rename(state[name]) if state[name] else "" for name in names}
+    best = {rename(path): value for path, value in state["best_k_models"].items()}
+    return {**state, **changed, "best_k_models": best}
+
+
+class Curve(Callback):
+    """One row an epoch of everything that is logged; in the checkpoint, and in ``metrics.csv``."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the epoch's values."""
+        values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **values})
+        if trainer.is_global_zero:
+            write_text(self.file, self.table().to_csv(index=False))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Loggers begin anew with the run: tell them what was before an interruption."""
+        for row in self.rows:
+            values = {name: value for name, value in row.items() if name != "step"}
+            for logger in trainer.loggers:
+                logger.log_metrics(values, step=int(row["step"]) - 1)
+
+    def table(self) -> pd.DataFrame:
+        """The rows, epochs in order."""
+        return pd.DataFrame(self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The rows of an interrupted run."""
+        self.rows = [dict(row) for row in state_dict["rows"]]
+
+
+class Last(Checkpoint):
+    """The last state: after each epoch, from time to time within one, and when asked to stop.
+
+    A signal is answered after the training batch, or the validation, that is under way: save, say so, and
+    exit with status :data:`AGAIN`. A second Ctrl-C exits at once.
+
+    Args:
+        path: of the checkpoint.
+        minutes: between two checkpoints within an epoch.
+    """
+
+    def __init__(self, path: Path, minutes: float) -> None:
+        self.path, self.seconds = path, 60 * minutes
+        self.saved_at = time.monotonic()
+        self.received: signal.Signals | None = None
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen, after Lightning has set its own handlers; an early stop before an interruption stands."""
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
+        if any(stop.stopped_epoch for stop in trainer.early_stopping_callbacks):
+            trainer.should_stop = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save where it is time to; the last batch's state is saved once it is validated."""
+        due = time.monotonic() - self.saved_at > self.seconds
+        asked = self._asked(trainer)
+        if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            return
+        if asked or trainer.strategy.reduce_boolean_decision(due, all=False):
+            self._save(trainer)
+        if asked:
+            self._leave(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save; the best of this epoch is saved already."""
+        self._save(trainer)
+        if self._asked(trainer):
+            self._leave(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen no more."""
+        self._restore()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Listen no more."""
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+    def _asked(self, trainer: Trainer) -> bool:
+        """Whether any process was asked to stop."""
+        asked: bool = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
+        return asked
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.path, weights_only=False)
+        self.saved_at = time.monotonic()
+
+    def _leave(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            name = self.received.name if self.received else "signal to another process"
+            where = f"in epoch {trainer.current_epoch} after step {trainer.global_step}"
+            sys.stderr.write(f"\n{name}: saved {where} in {self.path}; run again to go on from there\n")
+        raise SystemExit(AGAIN)
+
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}

@@ -1,0 +1,131 @@
+"""What a stage has done so far, kept beside its outputs until it is finished: the way back from a kill.
+
+DVC deletes a stage's outputs before it runs the stage. So the work in progress lies in a folder of its
+own, ``<output>/unfinished/stage_N-<digest>``, named by the digest of everything that shapes the result: a
+run of the same work finds it, and any other does not. A finished stage moves the folder to its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bioblobs
+from bioblobs.errors import BioBlobsError
+from bioblobs.results import write_json
+from bioblobs.training.checkpoint import FORMAT, read_checkpoint
+
+IDENTITY, LAST = "identity.json", "last.ckpt"
+CODE = ("datasets", "graphs", "models", "parameters", "proteins", "training")
+"""Parts of this package that decide what a training run gives."""
+LIBRARIES = ("torch", "lightning", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Unfinished:
+    """Where a stage works, and how it begins.
+
+    Attributes:
+        folder: of its checkpoints and curve, until it is finished.
+        resume: the checkpoint that it goes on from; None: from the start.
+        note: what to tell the user; None: nothing.
+    """
+
+    folder: Path
+    resume: Path | None
+    note: str | None
+
+
+def work_identity(keys: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Everything that shapes a training run, flat.
+
+    Args:
+        keys: parameters, nested or not.
+        inputs: hash of each input.
+    """
+    made = {f"{name} version": version(name) for name in LIBRARIES}
+    return {**_flat(keys), **inputs, **made, "checkpoint format": FORMAT, "code": code_digest()}
+
+
+def code_digest() -> str:
+    """Hash of the source files behind a training run."""
+    root = Path(bioblobs.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for part in CODE for path in (root / part).rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_unfinished(parent: Path, stage: int, identity: dict[str, Any]) -> Unfinished:
+    """The folder of this work in ``parent``, and what is there to go on from."""
+    content = json.dumps(identity, sort_keys=True, default=str)
+    folder = parent / f"stage_{stage}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    last = folder / LAST
+    if last.is_file():
+        try:
+            done = read_checkpoint(last)
+        except BioBlobsError as error:
+            return Unfinished(folder, None, f"starting anew: {error}")
+        return Unfinished(folder, last, f"going on with {folder}, saved {_place(done)}")
+    others = (path.parent for path in sorted(parent.glob(f"stage_{stage}-*/{IDENTITY}")))
+    other = next((path for path in others if path != folder and (path / LAST).is_file()), None)
+    if other is None:
+        return Unfinished(folder, None, None)
+    return Unfinished(
+        folder, None, f"starting anew: {other} is of other work ({_difference(other, identity)})"
+    )
+
+
+def begin_folder(work: Unfinished, identity: dict[str, Any]) -> None:
+    """Make the folder; nothing of a beginning without a checkpoint stays in it."""
+    if work.resume is None and work.folder.exists():
+        shutil.rmtree(work.folder)
+    work.folder.mkdir(parents=True, exist_ok=True)
+    write_json(work.folder / IDENTITY, json.loads(json.dumps(identity, sort_keys=True, default=str)))
+
+
+def move_finished(work: Path, place: Path) -> None:
+    """Put a finished stage's folder in its place, where an earlier run's may be.
+
+    Killed between the two steps, the stage finds its work still unfinished, and does this again.
+    """
+    (work / IDENTITY).unlink(missing_ok=True)
+    if place.exists():
+        shutil.rmtree(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(work, place)
+    if not any(work.parent.iterdir()):
+        work.parent.rmdir()
+
+
+def _place(checkpoint: Mapping[str, Any]) -> str:
+    return f"in epoch {checkpoint['epoch']} after step {checkpoint['global_step']}"
+
+
+def _difference(other: Path, identity: Mapping[str, Any]) -> str:
+    had = json.loads((other / IDENTITY).read_text())
+    now = json.loads(json.dumps(identity, default=str))
+    name = next((key for key in {**now, **had} if had.get(key) != now.get(key)), "")
+    if name == "code" or name.endswith("sha256"):
+        return f"another {name}"
+    return f"{name}: {had.get(name)} there, {now.get(name)} here"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
