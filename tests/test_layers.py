@@ -34,6 +34,7 @@ ALLOWED = {
         "training",
         "interpretation",
     },
+    "search": {"stages"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

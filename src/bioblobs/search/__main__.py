@@ -33,7 +33,7 @@ def open_study(name: str, seed: int, taken: set[str]) -> Study:
         import optuna
     except ImportError as error:
         raise BioBlobsError(
-            "the search needs Optuna: pip install -r requirements-dev.txt, or the version named there"
+            "the search needs Optuna: pip install the version that requirements-dev.txt names"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,8 @@ def open_study(name: str, seed: int, taken: set[str]) -> Study:
     clash = sorted(each for each in taken if each.startswith(f"{name}-"))
     if not done and clash:
         raise BioBlobsError(
-            f"{clash[0]}: an experiment of an earlier search {name}; choose another --study, or dvc exp remove it"
+            f"{clash[0]}: an experiment of an earlier search {name}; "
+            "choose another --study, or remove it (dvc exp remove)"
         )
     study.sampler = optuna.samplers.TPESampler(seed=seed + done)  # so that a second call proposes anew
     return study
@@ -91,9 +92,7 @@ def report(study: Study) -> str:
     rows = [f"{SCORE}  experiment  what it changed"]
     for trial in [*sorted(done, key=lambda each: -float(each.value or 0)), *rest]:
         shown = f"{trial.value:9.4f}" if trial in done else f"{trial.state.name.lower():>9}"
-        rows.append(
-            f"{shown}  {trial.user_attrs['experiment']}  {shlex.join(trial.user_attrs['overrides'])}"
-        )
+        rows.append(f"{shown}  {trial.user_attrs['experiment']}  {shlex.join(trial.user_attrs['overrides'])}")
     best = study.best_trial.user_attrs["experiment"]
     return "\n".join([*rows, f"take the best: dvc exp apply {best} && dvc repro"])
 

@@ -104,7 +104,7 @@ def _interval(key: str, kind: str, entry: dict[str, Any]) -> Dimension:
 def _number(key: str, entry: dict[str, Any], name: str) -> float:
     value = entry.pop(name, None)
     try:
-        return float(value)  # type: ignore[arg-type] # YAML 1.1 reads 1e-4 as a text
+        return float(value)  # YAML 1.1 reads 1e-4 as a text
     except (TypeError, ValueError):
         raise BioBlobsError(f"{key}: {name}: expected a number; got {value}") from None
 
