@@ -6,8 +6,10 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 TASKS ?= enzymecommission geneontology proteinfamily
 
+OTHER_COLUMNS := ^(?!Experiment$$|(data|model|train|multistage)\.(?!proteins|median)|.*val_score|stage1\.(accuracy|fmax)\.value)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity bench readme clean
+.PHONY: help setup repro report test lint tasks sanity search compare bench readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,6 +41,12 @@ tasks: setup ## the other three tasks, shortened; results in metrics/tasks
 
 sanity: setup ## are explanations those of the labels, and of one seed only? two more trainings; metrics/sanity.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sanity --config params.yaml
+
+search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
+	@$(RUN) PYTHONPATH=src python -m bioblobs.search $(ARGS)
+
+compare: setup ## what the experiments changed, with their validation and test scores
+	@$(RUN) dvc exp show --only-changed --hide-workspace --drop '$(OTHER_COLUMNS)' $(ARGS)
 
 bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECKOUT=folder: beside the public code
 	@test -f data/prepared/meta.json || $(RUN) dvc repro prepare

@@ -16,20 +16,20 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PICTURES = ROOT / "docs" / "pictures"
 SHOWN = {
-    "Test scores with 95 % intervals": "test_scores",
-    "Confusion on the test set": "confusion",
+    "plots/test_scores.csv": "test_scores",
+    "plots/confusion.csv": "confusion",
     "Validation score": "validation_score",
-    "Calibration": "calibration",
-    "Blob importance": "blob_importance",
-    "Blob sizes": "blob_sizes",
-    "Codebook usage": "codebook_usage",
+    "plots/calibration.csv": "calibration",
+    "plots/blob_importance.csv": "blob_importance",
+    "plots/blob_sizes.csv": "blob_sizes",
+    "plots/codebook_usage.csv": "codebook_usage",
     "Deletion": "deletion",
     "Insertion": "insertion",
-    "Hidden blobs": "hidden_blobs",
+    "plots/faithfulness_masking.csv": "hidden_blobs",
     "Stability": "stability",
-    "Chains per class": "chains_per_class",
-    "Chain lengths": "chain_lengths",
-    "Leakage": "leakage",
+    "plots/data_classes.csv": "chains_per_class",
+    "plots/data_lengths.csv": "chain_lengths",
+    "plots/leakage.csv": "leakage",
 }
 """Plot of dvc.yaml -> file in docs/pictures."""
 PREDICTORS = {

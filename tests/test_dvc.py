@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,10 +75,16 @@ def test_every_key_is_read_by_some_stage() -> None:
 
 def outputs(cached: bool) -> set[str]:
     """Names of all outputs that DVC's cache holds, or of those that git holds."""
-    every = [out for stage in STAGES for out in PIPELINE["stages"][stage]["outs"]]
-    return {
-        out if isinstance(out, str) else next(iter(out)) for out in every if isinstance(out, str) == cached
-    }
+    kinds = ("outs",) if cached else ("metrics", "plots")
+    every = [out for stage in STAGES for kind in kinds for out in PIPELINE["stages"][stage].get(kind, [])]
+    return {out if isinstance(out, str) else next(iter(out)) for out in every}
+
+
+def test_the_run_cache_is_on() -> None:
+    """DVC leaves it off for a stage with an uncached output that is neither a metric nor a plot."""
+    for stage in STAGES:
+        for out in PIPELINE["stages"][stage]["outs"]:
+            assert isinstance(out, str) or next(iter(out.values())).get("cache", True), stage
 
 
 def test_every_dependency_exists_or_is_made() -> None:
@@ -92,5 +100,20 @@ def test_every_dependency_exists_or_is_made() -> None:
 def test_metrics_and_plots_are_in_git() -> None:
     """Small results are outputs that git holds (cache: false), so that two commits can be compared."""
     assert not {name for name in outputs(cached=True) if name.startswith(("metrics/", "plots/"))}
+    for stage in STAGES:
+        for kind in ("metrics", "plots"):
+            for entry in PIPELINE["stages"][stage].get(kind, []):
+                ((_, settings),) = entry.items()
+                assert settings["cache"] is False, entry
     drawn = {file for plot in PIPELINE["plots"] for keys in plot.values() for file in keys["y"]}
-    assert set(PIPELINE["metrics"]) | drawn <= outputs(cached=False)
+    assert drawn <= outputs(cached=False)
+
+
+def test_the_page_of_plots_holds_the_scripts_that_it_names() -> None:
+    page = (ROOT / ".dvc" / "plots" / "page.html").read_text()
+    scripts = re.findall(
+        r'data-package="([\w-]+@[\d.]+)" data-sha256="(\w+)">(.*?)</script>', page, re.DOTALL
+    )
+    assert [name.partition("@")[0] for name, _, _ in scripts] == ["vega", "vega-lite", "vega-embed"]
+    for _, digest, code in scripts:
+        assert hashlib.sha256(code.encode()).hexdigest() == digest

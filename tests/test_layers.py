@@ -47,6 +47,7 @@ ALLOWED = {
         "faithfulness",
         "report",
     },
+    "search": {"stages"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

@@ -59,8 +59,8 @@ def run(config: Config, paths: Paths) -> None:
     write_json(metrics / "test.json", scores)
     write_json(metrics / "ablation.json", ablation(models[1][0], store, rows, chances["stage1"], seed))
     write_table(plots / "confusion.csv", confusion(store, truth, chances["stage1"]))
-    for name in ("stage0", "stage1"):
-        write_table(plots / f"calibration_{name}.csv", calibration(store, truth, chances[name]))
+    curves = {name: calibration(store, truth, chances[name]) for name in ("stage0", "stage1")}
+    write_table(plots / "calibration.csv", pd.concat(curves, names=["group"]).reset_index("group"))
     write_table(plots / "test_scores.csv", score_table(scores))
     _final_model(paths, models, scores, store)
     for name, values in scores.items():

@@ -1,0 +1,1 @@
+"""Search for good parameters: Optuna proposes, each trial is a DVC experiment."""

@@ -1,0 +1,97 @@
+"""The search itself, with a score that needs no training; tests/test_pipeline.py has real trials."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.search.__main__ import open_study, report, search
+from bioblobs.search.space import Dimension
+from bioblobs.search.trials import command
+
+SPACE = [
+    Dimension("model.k_hop", "int", 1, 9),
+    Dimension("model.pooling", "choice", choices=("max", "mean")),
+]
+
+
+def score(name: str, overrides: Sequence[str], log: Path) -> float:
+    """Best at k_hop 5; every k_hop of 1 fails."""
+    hops = int(dict(word.split("=") for word in overrides)["model.k_hop"])
+    if hops == 1:
+        raise BioBlobsError(f"{name} failed")
+    return 1 / (1 + abs(hops - 5))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_finds_the_best_and_goes_on_where_it_stopped() -> None:
+    search(open_study("s", 0, set()), SPACE, ["train.seed=1"], 10, score)
+    study = open_study("s", 0, {"s-000"})  # as a second call would
+    search(study, SPACE, ["train.seed=1"], 25, score)
+    assert [trial.user_attrs["experiment"] for trial in study.trials] == [f"s-{n:03d}" for n in range(25)]
+    assert all(trial.user_attrs["overrides"][0] == "train.seed=1" for trial in study.trials)
+    assert study.best_value == 1
+    best = report(study).splitlines()[1]
+    assert "model.k_hop=5" in best
+    assert report(study).splitlines()[-1] == f"take the best: dvc exp apply {best.split()[1]} && dvc repro"
+
+
+def test_the_same_seed_proposes_the_same() -> None:
+    proposals = []
+    for name in ("a", "b"):
+        study = open_study(name, 3, set())
+        search(study, SPACE, [], 6, score)
+        proposals.append([trial.params for trial in study.trials])
+    assert proposals[0] == proposals[1]
+
+
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    study = open_study("f", 0, set())
+    only = [Dimension("model.k_hop", "int", 1, 2)]
+    search(study, only, [], 12, score)
+    states = {trial.state.name for trial in study.trials}
+    assert states == {"COMPLETE", "FAIL"}
+    assert " failed" in capsys.readouterr().out
+    assert "fail  f-" in report(study)
+
+
+def test_a_search_that_only_failed_says_so() -> None:
+    study = open_study("n", 0, set())
+    search(study, [Dimension("model.k_hop", "choice", choices=("1",))], [], 2, score)
+    with pytest.raises(BioBlobsError, match="no trial of n"):
+        report(study)
+
+
+def test_a_trial_stopped_by_hand_is_not_left_running() -> None:
+    def stopped(name: str, overrides: Sequence[str], log: Path) -> float:
+        raise KeyboardInterrupt
+
+    study = open_study("k", 0, set())
+    with pytest.raises(KeyboardInterrupt):
+        search(study, SPACE, [], 3, stopped)
+    assert [trial.state.name for trial in study.trials] == ["FAIL"]
+
+
+def test_experiments_of_an_earlier_search_are_not_met() -> None:
+    with pytest.raises(BioBlobsError, match="old-000: an experiment of an earlier search"):
+        open_study("old", 0, {"old-000", "other"})
+
+
+def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(BioBlobsError, match="needs Optuna"):
+        open_study("s", 0, set())
+
+
+def test_a_trial_ends_before_the_test_set_is_read() -> None:
+    assert command("t", ["model.k_hop=2"]) == [
+        "dvc", "exp", "run", "--temp", "--name", "t", "-S", "model.k_hop=2", "train_stage1",
+    ]  # fmt: skip
