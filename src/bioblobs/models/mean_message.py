@@ -121,7 +121,7 @@ class _MeanMessage(torch.autograd.Function):
         ctx: Any, neighbours: Tensor, edge_weights: Tensor | None, keep: bool, *tensors: Tensor
     ) -> tuple[Tensor, Tensor]:
         inputs, w = Inputs(*tensors[: len(Inputs._fields)]), Weights(*tensors[len(Inputs._fields) :])
-        residues, k = neighbours.shape
+        residues = len(neighbours)
         n, v = inputs.scalars_i.shape[1], w.vector3.shape[0]
         wide = torch.promote_types(inputs.scalars_i.dtype, torch.float32)
         mean_s = inputs.scalars_i.new_empty(residues, n + v + 1, dtype=wide)

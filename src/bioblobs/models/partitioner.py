@@ -51,7 +51,7 @@ class Blobs:
 
 @dataclass
 class Seeds:
-    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice (without gradients: 0)."""
+    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice: 0 without gradients."""
 
     rows: Tensor
     mask: Tensor
