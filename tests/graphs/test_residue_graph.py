@@ -270,6 +270,14 @@ def test_radial_basis_peaks_at_evenly_spaced_centres() -> None:
     assert (radial_basis(torch.tensor(60.0), 16) < 1e-6).all()
 
 
+def test_radial_basis_is_the_gaussian_of_float64() -> None:
+    distance = torch.linspace(0, 80, 4001)
+    gap = (distance.double()[:, None] - torch.linspace(0, 20, 16).double()) / (20 / 16)
+    exact, found = torch.exp(-gap.square()), radial_basis(distance, 16)
+    torch.testing.assert_close(found.double(), exact, atol=2e-6, rtol=0)  # exp in float32: 1e-6
+    assert found.isfinite().all() and found.min() >= 0
+
+
 def test_edge_weights_average_over_real_edges_only() -> None:
     batch = batch_of([random_chain(3, seed=7), random_chain(1, seed=8), random_chain(20, seed=9)], k=5)
     weights = build_graph(batch).edge_weights

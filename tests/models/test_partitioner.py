@@ -232,7 +232,7 @@ def test_straight_through_is_the_hard_choice_with_the_gradient_of_the_soft_mean_
     seeds, grown, queried = spied(partitioner, "_seed"), spied(partitioner, "_grow"), []
     partitioner.query.register_forward_pre_hook(lambda _, given: queried.append(given[0]))
     blob = cut(partitioner, batch, x).embedding[0, 0]
-    seed, (rows, real, p), direction = seeds[0], grown[0], torch.randn(WIDTH)
+    seed, (rows, real, p, _), direction = seeds[0], grown[0], torch.randn(WIDTH)
     inputs = [x, partitioner.query.weight, partitioner.seed_logit.weight, partitioner.alpha]
     for made, chosen, weight in ((blob, rows[real], seed.soft + p), (queried[0][0], seed.mask, seed.soft)):
         soft_mean = weight @ x / weight.sum()

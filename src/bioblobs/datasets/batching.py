@@ -137,12 +137,17 @@ def symmetrised(neighbours: Tensor, valid: Tensor, mutual: Tensor) -> Tensor:
 
     Sorted by target.
     """
-    own = torch.arange(len(neighbours))[:, None].expand_as(neighbours)
-    source, target = neighbours[valid], own[valid]
-    one_way = valid & ~mutual
-    back_source, back_target = own[one_way], neighbours[one_way]
+    k = neighbours.shape[1]
+    flat = neighbours.reshape(-1)
+    source, target = flat, torch.arange(len(neighbours)).repeat_interleave(k)
+    one_way = (valid & ~mutual).view(-1).nonzero().squeeze(-1)
+    back_source, back_target = target.index_select(0, one_way), flat.index_select(0, one_way)
+    if not valid.all():
+        real = valid.view(-1)
+        source, target = source[real], target[real]
     order = torch.cat([target, back_target]).int().sort(stable=True)  # int: a radix sort
-    return torch.stack([torch.cat([source, back_source])[order.indices], order.values.long()])
+    source = torch.cat([source, back_source]).index_select(0, order.indices)
+    return torch.stack([source, order.values.long()])
 
 
 class BatchDataset(Dataset[ProteinBatch]):

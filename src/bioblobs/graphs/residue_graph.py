@@ -23,6 +23,8 @@ PEPTIDE_BOND_MAX = 2.0
 """Longest C-N distance still taken as a peptide bond (ideal 1.33 angstrom; beyond it: a chain break)."""
 RBF_MAX = 20.0
 """Upper end of the distances that the radial basis resolves, angstrom."""
+LEAST_EXPONENT = -120.0
+"""Of two, in the radial basis: 2^-120 is as good as zero."""
 
 
 @dataclass
@@ -93,16 +95,17 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
         edge_scalars: width e of the edge scalars, even: half radial basis, half sequence offset.
     """
     coordinates = batch.coordinates
-    ca = coordinates[:, CA_ATOM]  # (N, 3)
+    ca = coordinates[:, CA_ATOM].t().contiguous()  # (3, N)
     bonded = bonded_to_next(coordinates, batch.batch)
     source = batch.neighbours.reshape(-1)
     shape = batch.neighbours.shape
-    delta = ca.index_select(0, source).view(*shape, 3) - ca[:, None]  # (N, k, 3): from i to j
-    distance = delta.norm(dim=-1)
+    neighbour_ca = torch.stack([axis.index_select(0, source) for axis in ca]).view(3, *shape)
+    delta = neighbour_ca - ca[..., None]  # (3, N, k): from i to j
+    distance = delta.square().sum(0).sqrt()
     offset = batch.positions.index_select(0, source).view(shape) - batch.positions[:, None]
     half = edge_scalars // 2
     edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half, batch.reach)], -1)
-    edge_v = (delta / distance.clamp_min(1e-6)[..., None]).movedim(-1, 0)[..., None]
+    edge_v = (delta / distance.clamp_min(1e-6))[..., None]
     weights = None
     if batch.edge_valid is not None:
         valid = batch.edge_valid.to(ca.dtype)
@@ -111,7 +114,7 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
         node_s=dihedral_features(coordinates, bonded),
         node_v=orientation_features(coordinates, bonded),
         edge_s=edge_s,
-        edge_v=edge_v.contiguous(),
+        edge_v=edge_v,
         neighbours=batch.neighbours,
         edge_weights=weights,
     )
@@ -168,11 +171,15 @@ def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
 
 
 def radial_basis(distance: Tensor, count: int) -> Tensor:
-    """(..., count) Gaussians of the distance, centres evenly on 0..20 angstrom, width their spacing."""
-    scale = count / RBF_MAX
-    centres = torch.linspace(0, count, count, device=distance.device, dtype=distance.dtype)
-    gap = (distance * scale)[..., None] - centres
-    return torch.addcmul(gap.new_zeros(()), gap, gap, value=-1, out=gap).exp_()
+    """(..., count) Gaussians of the distance, centres evenly on 0..20 angstrom, width their spacing.
+
+    As powers of two that stay above the smallest normal number: exp is several times slower, and more so
+    where its result is zero. In float32 within 2e-6 of the exact value (exp: 1e-6).
+    """
+    unit = math.sqrt(math.log2(math.e))  # exp(-x^2) = 2^-(unit x)^2
+    centres = torch.linspace(0, count * unit, count, device=distance.device, dtype=distance.dtype)
+    gap = (distance * (count * unit / RBF_MAX))[..., None] - centres
+    return gap.square_().neg_().clamp_min_(LEAST_EXPONENT).exp2_()
 
 
 def offset_waves(offset: Tensor, count: int, reach: int) -> Tensor:

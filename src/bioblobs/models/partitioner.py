@@ -16,6 +16,7 @@ from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
 from bioblobs.models.layout import Layout, Neighbourhoods, one_hot, put
+from bioblobs.models.products import Linear
 from bioblobs.models.segments import segment_pool
 from bioblobs.models.straight_through import straight_through_mean
 
@@ -50,7 +51,7 @@ class Blobs:
 
 @dataclass
 class Seeds:
-    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice."""
+    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice: 0 without gradients."""
 
     rows: Tensor
     mask: Tensor
@@ -107,11 +108,11 @@ class Partitioner(Select):
         self.termination_threshold = termination_threshold
         self.k_hop = k_hop
         self.context_step = context_step
-        self.seed_residue = nn.Linear(in_channels, hidden)
+        self.seed_residue = Linear(in_channels, hidden)
         self.seed_context = nn.Linear(in_channels, hidden, bias=False)
         self.seed_logit = nn.Linear(hidden, 1)
         self.query = nn.Linear(in_channels, hidden, bias=False)
-        self.key = nn.Linear(in_channels, hidden, bias=False)
+        self.key = Linear(in_channels, hidden, bias=False)
         self.alpha = nn.Parameter(torch.ones(()))
         self.threshold = nn.Sequential(
             nn.Linear(2 * in_channels + LOCAL_STATISTICS, hidden), nn.ReLU(), nn.Linear(hidden, 1)
@@ -178,7 +179,7 @@ class Partitioner(Select):
         for slot in range(self.max_clusters):
             allowed = free & layout.spread(active)
             seed = self._seed(projected, context, noise, slot, allowed, active, layout)
-            rows, real, p = self._grow(x, keys, context, seed, allowed, active, layout, graph)
+            rows, real, p, members = self._grow(x, keys, context, seed, allowed, active, layout, graph)
             count = real.sum(1).to(x.dtype)  # (B,)
             soft = seed.soft + p  # (N,)
             hard = (x.detach()[rows] * real[..., None]).sum(1) / count.clamp_min(1)[:, None]
@@ -187,7 +188,7 @@ class Partitioner(Select):
                 _Slot(rows, real, p.detach()[rows], soft[rows], blob, count, layout.total(p) + active)
             )
             context = context + self.context_step * torch.tanh(self.update(blob)) * active[:, None]
-            free = free & ~one_hot(rows, real, len(x))
+            free = free & ~members
             covered = covered + count
             active = active & (covered < self.termination_threshold * layout.length)
         return self._blobs(made, x)
@@ -236,6 +237,8 @@ class Partitioner(Select):
         rows = layout.rows(logits.masked_fill(~allowed, lowest), lowest)  # (B, L)
         chosen = (layout.starts + rows.detach().argmax(1)).clamp_max(len(allowed) - 1)
         mask = one_hot(chosen, active, len(allowed))
+        if not torch.is_grad_enabled():
+            return Seeds(chosen, mask, torch.zeros_like(logits))
         return Seeds(chosen, mask, layout.flat(rows.softmax(1)) * allowed)
 
     def _grow(
@@ -248,8 +251,11 @@ class Partitioner(Select):
         active: Tensor,
         layout: Layout,
         graph: Neighbourhoods,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows of the members (B, M), seed first; which of them are real; p (N,) of those considered."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rows of the members (B, M), seed first; which of them are real; p (N,) of those considered.
+
+        And (N,) True on the members.
+        """
         hard = x.detach()[seed.rows] * active[:, None]
         # The soft choice sums to one, so that its weighted sum is its weighted mean.
         seed_x = straight_through_mean(hard, x, seed.soft, layout.batch)  # (B, D)
@@ -263,19 +269,19 @@ class Partitioner(Select):
         affinity = (layout.spread(self.query(seed_x)) * keys).sum(-1) / math.sqrt(keys.shape[-1])
         affinity = affinity - layout.spread(theta)  # (N,)
         members, into, p = seed.mask, next_to_seed, torch.zeros_like(affinity)
-        rows, real = [seed.rows[:, None]], [active[:, None]]
+        rows, real, room = [seed.rows[:, None]], [active[:, None]], self.cluster_size_max - active.long()
         for hop in range(self.k_hop):
             if hop:
                 into = graph.count(members)
             considered = candidates & ~members & (into > 0)
             score = affinity + self.alpha * into / graph.degree
             p = torch.where(considered, torch.sigmoid(score / self.tau), p)
-            room = self.cluster_size_max - torch.cat(real, 1).sum(1)
             joined, taken = self._best(score.detach(), considered, room, layout)
             members = members | one_hot(joined, taken, len(x))
             rows.append(joined)
             real.append(taken)
-        return torch.cat(rows, 1), torch.cat(real, 1), p
+            room = room - taken.sum(1)
+        return torch.cat(rows, 1), torch.cat(real, 1), p, members
 
     def _best(self, score: Tensor, considered: Tensor, room: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
         """Rows (B, m) of each protein's best considered residues, and which of them join: p > 1/2, in room.

@@ -23,6 +23,8 @@ def straight_through_mean(hard: Tensor, x: Tensor, weights: Tensor, batch: Tenso
         weights: (N,), not negative; a protein whose weights are all zero must not use its result.
         batch: (N,) protein of each residue.
     """
+    if not torch.is_grad_enabled():
+        return hard
     mean: Tensor = _StraightThroughMean.apply(hard, x, weights, batch)
     return mean
 
@@ -40,7 +42,7 @@ class _StraightThroughMean(torch.autograd.Function):
         total = grad.new_zeros(2, len(grad))
         mass = total[0].index_add_(0, batch, weights).clamp_min_(_LEAST_MASS)
         rows = (grad / mass[:, None]).index_select(0, batch)  # (N, D)
-        along = torch.einsum("nd,nd->n", x, rows)
+        along = torch.linalg.vecdot(x, rows)
         mean = total[1].index_add_(0, batch, weights * along) / mass  # (B,) mean . g / W
         d_weights = along - mean.index_select(0, batch)
         return None, rows.mul_(weights[:, None]), d_weights, None
