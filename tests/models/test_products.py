@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bioblobs.models import products
-from bioblobs.models.products import Linear, linear, product, weight_gradient
+from bioblobs.models.products import RECURRING, product, weight_gradient
 
-ROWS = 50
+ROWS = 2 * RECURRING
 
 
 @pytest.fixture(params=["oneDNN", "MKL"])
@@ -51,23 +51,15 @@ def test_products_are_those_of_float64(lies: str, width: int, out: int) -> None:
     torch.testing.assert_close(weight_gradient(grad, x).double(), grad.double().t() @ x.double(), **close)
 
 
-@pytest.mark.parametrize("shape", [(ROWS,), (3, ROWS), (3, 4, 5), (0,)])
-@pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.usefixtures("library")
-def test_a_linear_map_has_the_gradients_of_torchs(shape: tuple[int, ...], biased: bool) -> None:
-    layer = Linear(40, 36, bias=biased)
-    x = torch.randn(*shape, 40, requires_grad=True)
-    leaves = [x, *layer.parameters()]
-    seed = torch.randn(*shape, 36)
-    found, expected = layer(x), F.linear(x, layer.weight, layer.bias)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
-    gradients = (torch.autograd.grad((made * seed).sum(), leaves) for made in (found, expected))
-    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+def test_only_numbers_of_rows_that_come_again_get_a_kernel_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> Tensor:
+        raise AssertionError("oneDNN was called")
 
-
-@pytest.mark.usefixtures("library")
-def test_other_types_and_autocast_go_the_usual_way() -> None:
-    x, weight = torch.randn(ROWS, 8), torch.randn(4, 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert linear(x, weight).dtype == torch.bfloat16
-    assert torch.equal(linear(x.double(), weight.double()), F.linear(x.double(), weight.double()))
+    monkeypatch.setattr(products, "_ONEDNN", refused)
+    x, weight = torch.randn(ROWS + 1, 8), torch.randn(4, 8)
+    assert torch.equal(product(x, weight), F.linear(x, weight))
+    assert torch.equal(product(x.double(), weight.double()), F.linear(x.double(), weight.double()))
+    with pytest.raises(AssertionError, match="was called"):
+        product(x[:ROWS], weight)

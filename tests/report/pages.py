@@ -121,14 +121,6 @@ def report(records: list[dict[str, Any]], multilabel: bool = False) -> dict[str,
                 "secondary_structure": {"helix": 0.5, "coil": 0.5},
             },
             "codes": codes,
-            "faithfulness": {
-                "proteins": len(records),
-                "fall_top_blob": interval(0.1),
-                "fall_random_residues": interval(0.1),
-                "difference": interval(None if multilabel else 0.0),
-                "share_top_blob_falls_more": 0.5,
-                "wilcoxon_p": 0.5,
-            },
         },
     }
 
@@ -164,7 +156,17 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
         leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
         test={"stage1": scores, "majority": {name: interval(0.5) for name in scores}},
         ablation={"as_trained": {"accuracy": 0.9, "mean_probability_change": 0.0}},
-        faithfulness={"deletion": {"area": interval(0.3)}, NASTY: 1},
+        faithfulness={
+            "proteins": 5,
+            "top_blob": {
+                "fall_top_blob": interval(0.1),
+                "fall_random_residues": interval(0.1),
+                "fall_random_patch": interval(0.1),
+                "more_than_random_patch": interval(None if multilabel else 0.0),
+            },
+            "masking": {"fall_top_blob": interval(0.1), "fall_other_blob": interval(0.0)},
+            NASTY: 1,
+        },
     )
     data = viewer_data(records, proteins, CLASSES, "")
     data["codes"] = [page_code(each) for each in found["dataset"]["codes"]]

@@ -32,7 +32,7 @@ from report.pages import code, interval
 def test_importance_is_called_evidence_only_where_the_interval_is_above_zero(
     difference: dict[str, Any], kind: str
 ) -> None:
-    said = verdict({"difference": difference})
+    said = verdict({"top_blob": {"more_than_random_patch": difference}})
     assert said["kind"] == kind
     assert ("no evidence" in said["text"]) == (kind == "none")
 

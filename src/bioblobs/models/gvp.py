@@ -14,8 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bioblobs.models.products import Linear
-
 Dims = tuple[int, int]
 """(scalar channels, vector channels)."""
 
@@ -44,11 +42,11 @@ class GVP(nn.Module):
         (n_in, v_in), (n_out, v_out) = dims_in, dims_out
         self.activation = activation
         self.hidden = max(v_in, v_out)
-        self.w_h = Linear(v_in, self.hidden, bias=False)
-        self.w_s = Linear(n_in + self.hidden, n_out)
+        self.w_h = nn.Linear(v_in, self.hidden, bias=False)
+        self.w_s = nn.Linear(n_in + self.hidden, n_out)
         if v_out:
-            self.w_v = Linear(self.hidden, v_out, bias=False)
-            self.gate = Linear(n_out, v_out)
+            self.w_v = nn.Linear(self.hidden, v_out, bias=False)
+            self.gate = nn.Linear(n_out, v_out)
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
         """(..., n), (3, ..., v) -> (..., n'), (3, ..., v')."""

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bioblobs.models.gvp import EPS
-from bioblobs.models.products import product, weight_gradient
+from bioblobs.models.products import RECURRING, product, weight_gradient
 
 HALF_EPS = 1e-6
 """The same for fp16, in which 1e-8 is zero."""
@@ -165,6 +165,7 @@ def _parts(neighbours: Tensor, w: Weights) -> list[slice]:
     width = w.scalar1.shape[0] + 3 * w.vector1.shape[0]
     floats = CHUNK_FLOATS.get(neighbours.device.type, CHUNK_FLOATS["cuda"])
     size = max(1, floats // (k * width))
+    size = size // RECURRING * RECURRING or size
     return [slice(start, min(start + size, residues)) for start in range(0, residues, size)]
 
 

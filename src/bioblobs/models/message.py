@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from bioblobs.models.gvp import GVP, Dims, Pair
 from bioblobs.models.mean_message import Inputs, Weights, mean_message
-from bioblobs.models.products import linear
 
 
 class Message(nn.Module):
@@ -44,10 +43,10 @@ class Message(nn.Module):
         s_j, s_e, s_i, s_length = first.w_s.weight.split(self.scalar_parts, 1)
         v_j, v_e, v_i = first.w_h.weight.split(self.vector_parts, 1)
         inputs = Inputs(
-            scalars_j=linear(node[0], s_j, first.w_s.bias),
-            scalars_i=linear(node[0], s_i),
-            vectors_j=linear(node[1], v_j),
-            vectors_i=linear(node[1], v_i),
+            scalars_j=F.linear(node[0], s_j, first.w_s.bias),
+            scalars_i=F.linear(node[0], s_i),
+            vectors_j=F.linear(node[1], v_j),
+            vectors_i=F.linear(node[1], v_i),
             edge_s=edge[0],
             edge_v=edge[1],
         )
@@ -68,4 +67,4 @@ class Message(nn.Module):
             gate3=third.gate.weight @ affine + F.pad(third.gate.bias[:, None], (affine.shape[1] - 1, 0)),
         )
         scalars, vectors = mean_message(inputs, neighbours, edge_weights, weights, self.keep)
-        return linear(scalars, affine), vectors
+        return F.linear(scalars, affine), vectors

@@ -16,7 +16,6 @@ from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
 from bioblobs.models.layout import Layout, Neighbourhoods, one_hot, put
-from bioblobs.models.products import Linear
 from bioblobs.models.segments import segment_pool
 from bioblobs.models.straight_through import straight_through_mean
 
@@ -108,11 +107,11 @@ class Partitioner(Select):
         self.termination_threshold = termination_threshold
         self.k_hop = k_hop
         self.context_step = context_step
-        self.seed_residue = Linear(in_channels, hidden)
+        self.seed_residue = nn.Linear(in_channels, hidden)
         self.seed_context = nn.Linear(in_channels, hidden, bias=False)
         self.seed_logit = nn.Linear(hidden, 1)
         self.query = nn.Linear(in_channels, hidden, bias=False)
-        self.key = Linear(in_channels, hidden, bias=False)
+        self.key = nn.Linear(in_channels, hidden, bias=False)
         self.alpha = nn.Parameter(torch.ones(()))
         self.threshold = nn.Sequential(
             nn.Linear(2 * in_channels + LOCAL_STATISTICS, hidden), nn.ReLU(), nn.Linear(hidden, 1)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from bioblobs.report.confusion import class_counts, confusion
 from bioblobs.report.data import class_table, leakage_tables
-from bioblobs.report.faithfulness import verdict
-from bioblobs.report.plain import facts, interval
+from bioblobs.report.faithfulness import falls, verdict
+from bioblobs.report.plain import facts
 from bioblobs.report.scores import headline, score_tables
 
 TASKS = {
@@ -33,7 +33,7 @@ class Results:
         leakage: metrics/leakage.json.
         test: metrics/test.json.
         ablation: metrics/ablation.json.
-        faithfulness: metrics/faithfulness.json, where there is one.
+        faithfulness: metrics/faithfulness.json.
     """
 
     report: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Results:
     leakage: Mapping[str, Any]
     test: Mapping[str, Any]
     ablation: Mapping[str, Any]
-    faithfulness: Mapping[str, Any] | None = None
+    faithfulness: Mapping[str, Any]
 
 
 def overview(results: Results) -> dict[str, Any]:
@@ -50,13 +50,12 @@ def overview(results: Results) -> dict[str, Any]:
     report, task = results.report, results.report["task"]
     dataset = report["dataset"]
     several = bool(task["multilabel"])
-    faith = dataset["faithfulness"]
     return {
         "task": TASKS.get(task["name"], task["name"]),
         "version": report["bioblobs_version"],
         "seed": report["seed"],
         "headline": headline(results.test),
-        "verdict": verdict(faith),
+        "verdict": verdict(results.faithfulness),
         "data": results.data,
         "classes": class_table(results.classes),
         "leakage": leakage_tables(results.leakage),
@@ -64,13 +63,10 @@ def overview(results: Results) -> dict[str, Any]:
         "confusion": None if several else confusion(report["proteins"], task["classes"]),
         "class_counts": class_counts(report["proteins"], task["classes"]) if several else None,
         "dataset": dataset,
-        "deletion": [
-            ("without the most important blob", interval(faith["fall_top_blob"])),
-            ("without as many random residues", interval(faith["fall_random_residues"])),
-            ("difference", interval(faith["difference"])),
-        ],
+        "tested": results.faithfulness["proteins"],
+        "falls": falls(results.faithfulness),
         "ablation": _ablation(results.ablation),
-        "faithfulness": facts(results.faithfulness) if results.faithfulness else [],
+        "faithfulness": facts(results.faithfulness),
     }
 
 

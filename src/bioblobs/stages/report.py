@@ -61,7 +61,6 @@ def read_results(paths: Paths) -> Results:
         BioBlobsError: naming the file that is missing or cannot be read.
     """
     metrics = Path(paths.metrics)
-    faithfulness = metrics / "faithfulness.json"
     return Results(
         report=_read(_report_file(paths)),
         data=_read(metrics / "data.json"),
@@ -69,7 +68,7 @@ def read_results(paths: Paths) -> Results:
         leakage=_read(metrics / "leakage.json"),
         test=_read(metrics / "test.json"),
         ablation=_read(metrics / "ablation.json"),
-        faithfulness=_read(faithfulness) if faithfulness.is_file() else None,
+        faithfulness=_read(metrics / "faithfulness.json"),
     )
 
 
