@@ -2,9 +2,9 @@
 
 In fp32 on a CPU torch multiplies with MKL, which stops at AVX2 on processors of other makers than its own.
 oneDNN, which comes with torch as well, takes AVX-512 wherever it is: up to 2.4 times faster on the shapes of
-this model. But it builds a kernel for every new number of rows, which takes longer (0.4 ms) than most of these
-products: it is for numbers of rows that come again, which are the multiples of ``RECURRING``. Other types and
-devices, and installations without oneDNN, go the usual way.
+this model. But it builds a kernel for every new number of rows, which takes longer (0.4 ms) than most of
+these products: it is for numbers of rows that come again, which are the multiples of ``RECURRING``. Other
+types and devices, and installations without oneDNN, go the usual way.
 """
 
 from __future__ import annotations
