@@ -33,6 +33,7 @@ ALLOWED = {
         "evaluation",
         "training",
         "interpretation",
+        "report",
     },
     "stages": {
         "proteins",

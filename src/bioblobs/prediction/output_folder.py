@@ -11,8 +11,8 @@ from pathlib import Path
 from bioblobs.errors import BioBlobsError
 
 PREDICTIONS, TABLE, BLOBS, SKIPPED = "predictions.json", "predictions.csv", "blobs.csv", "skipped.csv"
-STRUCTURES = "structures"
-OURS = {PREDICTIONS, TABLE, BLOBS, SKIPPED, STRUCTURES, "index.html"}
+STRUCTURES, PAGE = "structures", "index.html"
+OURS = {PREDICTIONS, TABLE, BLOBS, SKIPPED, STRUCTURES, PAGE}
 """What a folder of predictions may hold; one with anything else is never overwritten."""
 
 

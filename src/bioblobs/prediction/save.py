@@ -1,4 +1,4 @@
-"""Predictions -> a folder: JSON, tables, coloured structures and scripts; structure by structure."""
+"""Predictions -> a folder: JSON, tables, coloured structures, scripts and a page; structure by structure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bioblobs import __version__
 from bioblobs.errors import BioBlobsError
 from bioblobs.prediction import output_folder as places
 from bioblobs.prediction.coloured import Format, coloured, write_coloured
-from bioblobs.prediction.records import Skipped, StructurePrediction
+from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.scripts import chimerax_script, pymol_script
 from bioblobs.prediction.tables import (
     BLOB_COLUMNS,
@@ -24,10 +24,13 @@ from bioblobs.prediction.tables import (
     prediction_row,
     skipped_rows,
 )
+from bioblobs.report.viewer import write_viewer
 from bioblobs.structures.files import StructureError
 
 SCHEMA_VERSION = "1.0"
 """Of predictions.json; raised in its first number when a reader must change."""
+PAGE_CHAINS = 300
+"""Chains on the page, the first ones: its size grows with them, and the tables hold them all."""
 CARD_KEYS = (
     "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
     "training", "versions", "license",
@@ -80,6 +83,7 @@ def save(
                 writer.add(structure)
         if not writer.counts.chains:
             raise BioBlobsError(_nothing(writer.counts))
+        writer.write_page()
     return writer.counts
 
 
@@ -98,6 +102,7 @@ class _Writer:
 
     def __init__(self, folder: Path, card: Mapping[str, Any], model: str, format: Format) -> None:
         self.folder, self.format, self.counts = folder, format, Counts()
+        self.shown: list[ChainPrediction] = []
         self.classes = dict(zip(card["classes"], card["class_names"], strict=True))
         known = {key: card[key] for key in CARD_KEYS if key in card}
         self.head = {
@@ -137,12 +142,24 @@ class _Writer:
         self.predictions.writerows(map(prediction_row, structure.chains))
         self.blobs.writerows(row for chain in structure.chains for row in blob_rows(chain))
         self.skipped.writerows(skipped_rows(structure))
+        self.shown += structure.chains[: PAGE_CHAINS - len(self.shown)]
         self.counts.files += 1
         self.counts.predicted += bool(structure.chains)
         self.counts.chains += len(structure.chains)
         self.counts.outside += sum(chain.outside for chain in structure.chains)
         self.counts.skipped += structure.skipped
         self.counts.uncoloured += [f"{structure.path}: {note}"] if note else []
+
+    def write_page(self) -> None:
+        """The chains in three dimensions, as one HTML file."""
+        every, shown = self.counts.chains, self.shown
+        note = f"The first {len(shown)} of {every} chains. " if len(shown) < every else ""
+        outside = sum(chain.outside for chain in shown)
+        if outside:
+            note += f"{outside} of them are outside what the model was trained on ({places.TABLE} says how)."
+        records = [{"true": [], **chain.as_json()} for chain in shown]
+        proteins = [chain.protein for chain in shown]
+        write_viewer(self.folder / places.PAGE, records, proteins, self.classes, "BioBlobs predictions", note)
 
     def _draw(self, structure: StructurePrediction) -> tuple[list[str], str]:
         """Coloured structure and scripts; their names, and what is not as asked for."""
