@@ -142,7 +142,7 @@ def test_evaluating_twice_gives_the_same_files(clone: Path, tmp_path: Path) -> N
         assert (tmp_path / "m" / f"{name}.json").read_text() == (clone / f"metrics/{name}.json").read_text()
 
 
-def test_metrics_and_plots_diff_compare_commits(clone: Path) -> None:
+def test_metrics_and_plots_diff_compare_commits(clone: Path, tmp_path: Path) -> None:
     ok(run(["dvc", "exp", "run", "-S", "evaluation.bootstrap=25"], clone))
     done = run(["dvc", "metrics", "diff", "--json", "HEAD"], clone)
     changed = json.loads(ok(done).splitlines()[0])["metrics/test.json"]
@@ -155,7 +155,7 @@ def test_metrics_and_plots_diff_compare_commits(clone: Path) -> None:
     assert {"plots_confusion_csv", "Validation_score", "plots_codebook_usage_csv"} <= drawn
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)\s*=", page)  # all in the page itself
     if chromium := shutil.which("chromium"):
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={clone / 'browser'}"]
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
         flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"]
         shown = run([chromium, *flags, (clone / "page" / "index.html").as_uri()], clone)
         assert shown.stdout.count("<canvas") == len(drawn)
@@ -164,12 +164,12 @@ def test_metrics_and_plots_diff_compare_commits(clone: Path) -> None:
 def test_without_its_lock_file_nothing_runs_again(clone: Path) -> None:
     """The run cache knows every stage that ran; `download` only looks at what is there."""
     ok(run(["git", "stash", "-q"], clone))  # the experiment that the test above applied
-    before = (clone / "dvc.lock").read_text()
+    before = YAML().load(clone / "dvc.lock")
     (clone / "dvc.lock").unlink()
     output = ok(run(["dvc", "repro"], clone))
     assert re.findall(r"Running stage '(\w+)'", output) == ["download"]
     assert output.count("is cached - skipping run") == 7
-    assert (clone / "dvc.lock").read_text() == before
+    assert YAML().load(clone / "dvc.lock") == before
     assert not ok(run(["git", "status", "--porcelain", "metrics", "plots"], clone))
 
 
