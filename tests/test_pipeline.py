@@ -153,7 +153,7 @@ def test_metrics_and_plots_diff_compare_commits(clone: Path, tmp_path: Path) -> 
     page = (clone / "page" / "index.html").read_text()
     drawn = set(re.findall(r'<div id = "(\w+)"', page))
     assert {"plots_confusion_csv", "Validation_score", "plots_codebook_usage_csv"} <= drawn
-    assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)\s*=", page)  # all in the page itself
+    assert not re.findall(r"<(?:script|link)\b[^>]*\b(?:src|href)\s*=", page)  # all in the page itself
     if chromium := shutil.which("chromium"):
         flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
         flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"]
@@ -168,13 +168,14 @@ def test_without_its_lock_file_nothing_runs_again(clone: Path) -> None:
     (clone / "dvc.lock").unlink()
     output = ok(run(["dvc", "repro"], clone))
     assert re.findall(r"Running stage '(\w+)'", output) == ["download"]
-    assert output.count("is cached - skipping run") == 7
+    stages = YAML().load(clone / "dvc.yaml")["stages"]
+    assert output.count("is cached - skipping run") == len(stages) - 1
     assert YAML().load(clone / "dvc.lock") == before
     assert not ok(run(["git", "status", "--porcelain", "metrics", "plots"], clone))
 
 
 def test_two_workers_share_the_store_and_repeat_no_stage(clone: Path) -> None:
-    ok(run(["dvc", "exp", "run", "--queue", "-S", "interpretability.significance=0.01,0.02"], clone))
+    ok(run(["dvc", "exp", "run", "--queue", "-S", "interpretability.deletion_repeats=2,3"], clone))
     ok(run(["dvc", "queue", "start", "-j", "2"], clone))
     links, states = 0, ""
     store = ".dvc/tmp/exps/*/data/prepared/coordinates.npy"
@@ -189,7 +190,7 @@ def test_two_workers_share_the_store_and_repeat_no_stage(clone: Path) -> None:
     assert links > 1  # of a file system without reflinks: a link, not a copy
     for name in names:
         log = ok(run(["dvc", "queue", "logs", name], clone))
-        assert re.findall(r"Running stage '(\w+)'", log) == ["interpret"]
+        assert re.findall(r"Running stage '(\w+)'", log) == ["faithfulness", "report"]
 
 
 def test_a_model_is_shared_through_git_and_a_remote(clone: Path, tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_a_killed_run_goes_on_in_its_folder_with_its_parameters(tmp_path: Path) 
     words = [f"{key}={value}" for key, value in {**TINY, "train.seed": "3"}.items()]
     words += ["--config", str(ROOT / "params.yaml"), "leakage.structure_hits=0"]
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "sample").symlink_to(ROOT / "data" / "sample")
+    for name in ("sample", "sites.csv"):
+        (tmp_path / "data" / name).symlink_to(ROOT / "data" / name)
     done = command([sys.executable, "-c", KILLED, *words], tmp_path, PYTHONPATH=str(ROOT / "src"))
     assert done.returncode == -signal.SIGKILL
     (folder,) = tmp_path.glob("outputs/partoken-multistage/scop/multistage_*")

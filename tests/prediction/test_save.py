@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import jsonschema
@@ -69,6 +70,29 @@ def test_json_follows_its_schema_and_tables_say_the_same(odd: Result, tmp_path: 
     skipped = [(e["file"], s["chain"], s["reason"]) for e in report["structures"] for s in e["skipped"]]
     assert [tuple(row.values()) for row in read(out / "skipped.csv")] == skipped
     assert skipped
+
+
+def test_the_page_shows_the_chains_of_the_json(
+    odd: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(folder: Path) -> tuple[str, list[dict[str, Any]]]:
+        page = (folder / "index.html").read_text()
+        found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+        assert found
+        data = json.loads(found.group(1))
+        return data["note"], data["proteins"]
+
+    note, proteins = shown(odd.save(tmp_path / "all"))
+    report = json.loads((tmp_path / "all" / "predictions.json").read_text())
+    chains = [chain for each in report["structures"] for chain in each["chains"]]
+    assert [each["id"] for each in proteins] == [chain["id"] for chain in chains]
+    for each, chain in zip(proteins, chains, strict=True):
+        assert [blob["residues"] for blob in each["blobs"]] == [blob["residues"] for blob in chain["blobs"]]
+    assert "outside what the model was trained on" in note
+    monkeypatch.setattr("bioblobs.prediction.save.PAGE_CHAINS", 3)
+    note, proteins = shown(odd.save(tmp_path / "some"))
+    assert len(proteins) == 3
+    assert note.startswith(f"The first 3 of {len(chains)} chains.")
 
 
 def marks(path: Path) -> dict[tuple[str, str], tuple[set[float], set[float]]]:
