@@ -111,9 +111,8 @@ def test_metrics_and_plots_are_in_git() -> None:
 
 def test_the_page_of_plots_holds_the_scripts_that_it_names() -> None:
     page = (ROOT / ".dvc" / "plots" / "page.html").read_text()
-    scripts = re.findall(
-        r'data-package="([\w-]+)@[\d.]+" data-sha256="(\w+)">(.*?)</script>', page, re.DOTALL
-    )
+    script = r'data-package="([\w-]+)@[\d.]+" data-sha256="(\w+)">(.*?)</script>'
+    scripts = re.findall(script, page, re.DOTALL)
     assert [name for name, _, _ in scripts] == ["vega", "vega-lite", "vega-embed"]
     for _, digest, code in scripts:
         assert hashlib.sha256(code.encode()).hexdigest() == digest

@@ -174,20 +174,17 @@ def test_without_its_lock_file_nothing_runs_again(clone: Path) -> None:
     assert not ok(run(["git", "status", "--porcelain", "metrics", "plots"], clone))
 
 
-def test_two_workers_share_the_store_and_repeat_no_stage(clone: Path) -> None:
+def test_two_workers_repeat_no_stage(clone: Path) -> None:
     ok(run(["dvc", "exp", "run", "--queue", "-S", "interpretability.deletion_repeats=2,3"], clone))
     ok(run(["dvc", "queue", "start", "-j", "2"], clone))
-    links, states = 0, ""
-    store = ".dvc/tmp/exps/*/data/prepared/coordinates.npy"
+    states = ""
     for _ in range(120):
         states = ok(run(["dvc", "queue", "status"], clone))
-        links = max([links, *(path.stat().st_nlink for path in clone.glob(store) if path.exists())])
         if not re.search("Running|Queued", states):
             break
         time.sleep(1)
     names = re.findall(r"(\S+)\s+\S+ [AP]M\s+Success", states)
     assert len(names) == 2, states
-    assert links > 1  # of a file system without reflinks: a link, not a copy
     for name in names:
         log = ok(run(["dvc", "queue", "logs", name], clone))
         assert re.findall(r"Running stage '(\w+)'", log) == ["faithfulness", "report"]
