@@ -28,6 +28,20 @@ TINY = {
 }
 """Overrides that make every stage take a second or two."""
 
+ONE_STAGE = {
+    "data.data_dir": str(ROOT / "data"),
+    "data.subset": 120,
+    "data.max_length": 100,
+    "data.edge_types": "knn_8",
+    "model.node_h_dim": "[8,2]",
+    "model.edge_h_dim": "[4,1]",
+    "model.num_layers": 1,
+    "train.batch_size": 16,
+    "train.num_threads": 1,
+    "train.accelerator": "cpu",
+}
+"""Keys of a training stage that runs by itself, in this process, on the store of the tests' fixture."""
+
 
 def copy_of_the_tree(target: Path) -> Path:
     """The files that git tracks, and new ones it does not ignore, as they are now; the sample is linked."""

@@ -22,22 +22,13 @@ from bioblobs.training.module import BlobModule
 from bioblobs.training.provenance import code_revision
 from bioblobs.training.stage import Stage0CLI
 from conftest import ROOT
-from runs import run
+from runs import ONE_STAGE, run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the command line's libraries, about each other
 KEYS = {
-    "data.data_dir": str(ROOT / "data"),
-    "data.subset": 120,
-    "data.max_length": 100,
-    "data.edge_types": "knn_8",
-    "model.node_h_dim": "[8,2]",
-    "model.edge_h_dim": "[4,1]",
-    "model.num_layers": 1,
+    **ONE_STAGE,
     "multistage.stage0.epochs": 2,
     "multistage.stage0.lr": 3e-3,
-    "train.batch_size": 16,
-    "train.num_threads": 1,
-    "train.accelerator": "cpu",
 }
 
 

@@ -34,25 +34,16 @@ from bioblobs.training.unfinished import (
     work_identity,
 )
 from conftest import ROOT
-from runs import run
+from runs import ONE_STAGE, run
 
 KEYS = {
-    "data.data_dir": str(ROOT / "data"),
-    "data.subset": 120,
-    "data.max_length": 100,
-    "data.edge_types": "knn_8",
-    "model.node_h_dim": "[8,2]",
-    "model.edge_h_dim": "[4,1]",
-    "model.num_layers": 1,
+    **ONE_STAGE,
     "model.max_clusters": 4,
     "model.codebook_size": 8,
     "multistage.stage0.epochs": 1,
     "multistage.stage1.epochs": 3,
     "multistage.stage1.lr": 3e-3,
     "multistage.stage1.freeze_epochs": 1,
-    "train.batch_size": 16,
-    "train.num_threads": 1,
-    "train.accelerator": "cpu",
     "train.weight_averaging": "ema",
 }
 
