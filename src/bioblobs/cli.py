@@ -88,7 +88,7 @@ def card(options: Namespace) -> int:
 def _predict_parser() -> Parser:
     parser = Parser(description="Predict classes and blobs of protein structures (docs/predict.md).")
     parser.add_argument("model", help="a checkpoint, such as outputs/final_multistage_model.ckpt")
-    parser.add_argument("paths", nargs="+", help="PDB or mmCIF files, gzipped or not, or folders of them")
+    parser.add_argument("paths", nargs="+", help="PDB or mmCIF files (.gz, .bz2 too), or folders of them")
     parser.add_argument("--out", required=True, help="folder for the results, which must be new or empty")
     parser.add_argument("--overwrite", action="store_true", help="replace a folder of earlier predictions")
     parser.add_argument("--chain", type=str, default="", help="only chains of this author id")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import gemmi
@@ -166,11 +168,21 @@ def test_empty_file(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path / "x.pdb") == "empty file"
 
 
-def test_truncated_gzip(tmp_path: Path) -> None:
-    content = (DATA / "nmr.pdb.gz").read_bytes()
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_packed_files_read_as_plain_ones(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    plain = write(structure_of(chain_of(protein())), tmp_path / "plain.pdb")
+    packed = tmp_path / "packed.pdb"  # content decides, not the name
+    packed.write_bytes(pack(plain.read_bytes()))
+    read = [read_of(only(read_chains(path))).coordinates for path in (packed, plain)]
+    np.testing.assert_array_equal(*read)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_truncated_packed_file(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    content = pack(gzip.decompress((DATA / "nmr.pdb.gz").read_bytes()))
     for end in (5, 12, 1000, len(content) - 4):
-        (tmp_path / "x.pdb.gz").write_bytes(content[:end])
-        refused(tmp_path / "x.pdb.gz")
+        (tmp_path / "x.pdb").write_bytes(content[:end])
+        refused(tmp_path / "x.pdb")
 
 
 @pytest.mark.parametrize("name", ["X.PDB", "x.ENT", "x.cif", "x.mmcif", "x.pdb.gz", "x.txt", "x"])
@@ -471,7 +483,7 @@ def test_missing_atoms_stay_missing(tmp_path: Path) -> None:
 
 
 def test_structures_are_found_in_folders_and_stems_are_whole_names(tmp_path: Path) -> None:
-    names = ["b/1.x.CIF.GZ", "a.pdb", "b/c/d.ent", "e.mmcif", "notes.txt", ".hidden/f.pdb", "labels.csv"]
+    names = ["b/1.x.CIF.GZ", "a.pdb", "b/c/d.ent.bz2", "e.mmcif", "notes.txt", ".hidden/f.pdb", "labels.csv"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

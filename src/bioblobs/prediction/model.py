@@ -66,7 +66,9 @@ class Model:
         return as_markdown(self.card, self.path.name)
 
     def predict(self, *paths: PathLike, chain: str = "", workers: int = 1) -> Result:
-        """Predict every protein chain of structure files (PDB or mmCIF, gzipped or not) and folders of them.
+        """Predict every protein chain of structure files and of folders of them.
+
+        PDB and mmCIF, plain, ``.gz`` or ``.bz2``.
 
         Args:
             paths: files and folders.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import os
 import re
@@ -15,9 +16,11 @@ import gemmi
 from bioblobs.errors import BioBlobsError
 
 SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
-"""Names of structure files end so, in either case, with or without ``.gz``."""
+"""Names of structure files end so, in either case, with or without one of :data:`PACKED`."""
+PACKED = {".gz": (b"\x1f\x8b", gzip.decompress), ".bz2": (b"BZh", bz2.decompress)}
+"""Packed files: the end of their name, how their content begins, and how it is unpacked."""
 READ_ERRORS = (RuntimeError, ValueError, IndexError, UnicodeDecodeError, OSError, EOFError, zlib.error)
-"""What gemmi and gzip raise on files that are damaged or of another kind."""
+"""What gemmi, gzip and bz2 raise on files that are damaged or of another kind."""
 PDB_COLUMNS = 76
 """Columns of a PDB line that are read, up to the segment id; what is in the last four differs by program."""
 _MMCIF = re.compile(rb"(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
@@ -62,9 +65,9 @@ class Parsed:
 def suffix_of(path: Path) -> str:
     """The part of the name that says what a structure file is: ``.pdb``, ``.cif.gz``; empty if nothing."""
     name = path.name.lower()
-    zipped = ".gz" if name.endswith(".gz") else ""
-    ending = Path(name.removesuffix(".gz")).suffix
-    return ending + zipped if ending in SUFFIXES else ""
+    packed = next((ending for ending in PACKED if name.endswith(ending)), "")
+    ending = Path(name.removesuffix(packed)).suffix
+    return ending + packed if ending in SUFFIXES else ""
 
 
 def stem_of(path: Path) -> str:
@@ -99,7 +102,7 @@ def _folders(top: Path) -> Iterator[Path]:
 
 
 def parse(path: Path, split_at_ter: bool = False) -> Parsed:
-    """Parse a PDB or mmCIF file, plain or gzipped; its content says which it is, not its name.
+    """Parse a PDB or mmCIF file, plain or packed; its content says which it is, not its name.
 
     Args:
         split_at_ter: a chain ends at each TER of a PDB file, though the same id goes on after it.
@@ -122,8 +125,9 @@ def parse(path: Path, split_at_ter: bool = False) -> Parsed:
 
 def _content(path: Path) -> bytes:
     content = path.read_bytes()
-    if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
+    for begin, unpack in PACKED.values():
+        if content.startswith(begin):
+            content = unpack(content)
     content = content.removeprefix(b"\xef\xbb\xbf")  # byte-order mark of some editors
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 

@@ -87,7 +87,7 @@ def files_of(paths: Iterable[str]) -> list[Path]:
         path = Path(name)
         inside = find_structures(path) if path.is_dir() else [path]
         if not inside:
-            raise BioBlobsError(f"{path}: no structure files (.pdb, .ent, .cif, .mmcif, with or without .gz)")
+            raise BioBlobsError(f"{path}: no structure files (.pdb, .ent, .cif, .mmcif; also .gz, .bz2)")
         found += inside
     return found
 

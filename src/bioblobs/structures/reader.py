@@ -2,8 +2,8 @@
 
 ``read_chains`` gives one protein a polypeptide chain. What is done with the odd things in real files:
 
-- Format: decided by the content, so a wrong or missing suffix does not matter; gzip likewise. Windows and
-  old Mac line ends are accepted.
+- Format: decided by the content, so a wrong or missing suffix does not matter; gzip and bzip2 likewise.
+  Windows and old Mac line ends are accepted.
 - Models: the first is read (NMR ensembles, trajectories).
 - Chains: by author chain id (``auth_asym_id``); label ids (``label_asym_id``) are kept beside it. An id has
   at most four ASCII characters, as the store has room for. Files without chain ids whose atoms carry
