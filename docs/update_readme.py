@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from bioblobs.results import interval
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -44,15 +45,6 @@ def table(rows: list[list[str]]) -> str:
     """A Markdown table; the first row is its head."""
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
-def interval(score: dict[str, Any]) -> str:
-    """0.902 (0.865-0.936)."""
-    if score["value"] is None:
-        return "undefined"
-    if score["low"] is None:
-        return f"{score['value']:.3f}"
-    return f"{score['value']:.3f} ({score['low']:.3f}-{score['high']:.3f})"
 
 
 def results() -> str:
@@ -111,7 +103,13 @@ def faithfulness() -> str:
             for mode in ("deletion", "insertion")
         ]
         rows.append(
-            [title, interval(m["deletion"][name]), gains[0], interval(m["insertion"][name]), gains[1]]
+            [
+                title,
+                interval(m["deletion"][name]),
+                gains[0],
+                interval(m["insertion"][name]),
+                gains[1],
+            ]
         )
     return table(rows)
 
@@ -122,7 +120,10 @@ def trust() -> str:
     hidden, top, noise = m["masking"], m["top_blob"], m["noise"]["0.1"]
     rows = [
         ["measured on the test set", "value"],
-        ["hidden from the readout: rank correlation of fall and importance", interval(hidden["correlation"])],
+        [
+            "hidden from the readout: rank correlation of fall and importance",
+            interval(hidden["correlation"]),
+        ],
         ["hidden from the readout: fall, top blob", interval(hidden["fall_top_blob"])],
         ["hidden from the readout: fall, another blob", interval(hidden["fall_other_blob"])],
         ["out of the structure: fall, top blob", interval(top["fall_top_blob"])],
@@ -130,7 +131,10 @@ def trust() -> str:
         ["out of the structure: fall, random residues, as many", interval(top["fall_random_residues"])],
         ["blobs under 0.1 angstrom of noise: adjusted Rand index", interval(noise["blobs"])],
         ["importance under that noise: rank correlation", interval(noise["importance"])],
-        ["blobs of an untrained model: adjusted Rand index", interval(m["untrained"]["encoder"]["blobs"])],
+        [
+            "blobs of an untrained model: adjusted Rand index",
+            interval(m["untrained"]["encoder"]["blobs"]),
+        ],
     ]
     return table(rows)
 

@@ -1,9 +1,10 @@
-"""Small result files, written whole or not at all."""
+"""Small results: files, written whole or not at all, and numbers as people read them."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,11 @@ def write_json(path: Path, content: Any) -> None:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """CSV with six significant digits, so that plots of two commits differ only where numbers do."""
     write_text(path, table.to_csv(index=False, float_format="%.6g"))
+
+
+def interval(score: Mapping[str, float | None]) -> str:
+    """``{"value": .., "low": .., "high": ..}`` as 0.902 (0.865 to 0.936); what is undefined is said to be."""
+    value, low, high = (score[name] for name in ("value", "low", "high"))
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

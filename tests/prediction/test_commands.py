@@ -100,7 +100,7 @@ def test_the_card_of_an_exported_model_is_complete_and_reads_with_weights_only(
         assert found["training"]["chains_per_class"][name] == (labels == index).sum()
     text = as_markdown(found, "final.ckpt")
     assert "| accuracy | 0.500 (0.250 to 0.750) |" in text
-    assert "| auroc | not defined |" in text
+    assert "| auroc | undefined |" in text
     assert f"{len(rows)} for training" in text
     assert "CC0" in text
     assert command("card", model) == 0

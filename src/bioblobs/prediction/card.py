@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bioblobs.results import interval
+
 SHOWN_CLASSES = 30
 """Classes that the card lists; the others are counted."""
 
@@ -48,7 +50,7 @@ def _data(card: Mapping[str, Any]) -> list[str]:
 def _scores(card: Mapping[str, Any]) -> list[str]:
     if "test" not in card:
         return []
-    rows = [f"| {name.replace('_', ' ')} | {_interval(score)} |" for name, score in card["test"].items()]
+    rows = [f"| {name.replace('_', ' ')} | {interval(score)} |" for name, score in card["test"].items()]
     return [
         f"## Test scores ({card['test_proteins']} chains that training never saw)",
         "",
@@ -56,13 +58,6 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
         "| --- | --- |",
         *rows,
     ]
-
-
-def _interval(score: Mapping[str, float | None]) -> str:
-    value, low, high = (score[name] for name in ("value", "low", "high"))
-    if value is None:
-        return "not defined"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _limits(card: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bioblobs.report.plain import interval
+from bioblobs.results import interval
 
 SUPPORTED = (
     "Removing the most important blob costs the predicted class more than removing a patch of as many "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bioblobs.results import interval
+
 INTERVAL = {"value", "low", "high"}
 LONGEST_LIST = 12
 
@@ -32,15 +34,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 0.001 and value else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def interval(score: Mapping[str, Any]) -> str:
-    """0.902 (0.865 to 0.936); what is undefined is said to be."""
-    if score["value"] is None:
-        return "undefined"
-    if score["low"] is None or score["high"] is None:
-        return as_text(float(score["value"]))
-    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
 
 
 def _name(path: tuple[str, ...]) -> str:

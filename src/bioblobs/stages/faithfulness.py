@@ -17,7 +17,7 @@ from bioblobs.faithfulness.report import Report, measure
 from bioblobs.faithfulness.sites import enrichment, read_sites, site_residues
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table
+from bioblobs.results import interval, write_json, write_table
 from bioblobs.training.checkpoint import check_classes, load_model, untrained_model
 from bioblobs.training.process import begin
 
@@ -68,32 +68,25 @@ def summary(report: Report, sites: dict[str, Any] | None) -> list[str]:
     m = report.metrics
     lines = [f"{'area under the curve':28s}{'deletion (low is good)':30s}insertion (high is good)"]
     lines += [
-        f"{name:28s}{_say(m['deletion'][name]):30s}{_say(m['insertion'][name])}" for name in m["deletion"]
+        f"{name:28s}{interval(m['deletion'][name]):30s}{interval(m['insertion'][name])}"
+        for name in m["deletion"]
     ]
     lines += ["gain of importance over"]
     lines += [
-        f"{name:28s}{_say(m['deletion_gain'][name]):30s}{_say(m['insertion_gain'][name])}"
+        f"{name:28s}{interval(m['deletion_gain'][name]):30s}{interval(m['insertion_gain'][name])}"
         for name in m["deletion_gain"]
     ]
     for group in ("top_blob", "masking"):
         lines += [
-            f"{group}: {name}: {_say(value) if isinstance(value, dict) else value}"
+            f"{group}: {name}: {interval(value) if isinstance(value, dict) else value}"
             for name, value in m[group].items()
         ]
     for group in ("untrained", "noise"):
         lines += [
-            f"{group} {name}: " + ", ".join(f"{key} {_say(value)}" for key, value in values.items())
+            f"{group} {name}: " + ", ".join(f"{key} {interval(value)}" for key, value in values.items())
             for name, values in m[group].items()
         ]
     return [*lines, f"sites: {sites or 'none annotated'}"]
-
-
-def _say(interval: dict[str, Any]) -> str:
-    if interval["value"] is None:
-        return "undefined"
-    if interval["low"] is None:
-        return f"{interval['value']:.3f}"
-    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
 
 
 def main(args: Sequence[str] | None = None) -> None:
