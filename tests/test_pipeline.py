@@ -190,6 +190,18 @@ def test_two_workers_repeat_no_stage(clone: Path) -> None:
         assert re.findall(r"Running stage '(\w+)'", log) == ["faithfulness", "report"]
 
 
+def test_a_checkout_links_the_prepared_store(clone: Path) -> None:
+    """As each worker's folder gets it: no copy of the data an experiment."""
+    [types] = re.findall(r"Cache types: (.*)", ok(run(["dvc", "doctor"], clone)))
+    if "reflink" in types:
+        pytest.skip("this file system shares the blocks of copies, which no link count shows")
+    shutil.rmtree(clone / "data" / "prepared")
+    ok(run(["dvc", "checkout", "data/prepared"], clone))
+    links = {path.name: path.stat().st_nlink for path in (clone / "data" / "prepared").glob("*.npy")}
+    assert links
+    assert min(links.values()) > 1, links
+
+
 def test_a_model_is_shared_through_git_and_a_remote(clone: Path, tmp_path: Path) -> None:
     hub, store, other = (str(tmp_path / name) for name in ("hub.git", "store", "other"))
     for command in (
