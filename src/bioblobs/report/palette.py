@@ -1,4 +1,4 @@
-"""Colours of blobs, in the report, coloured structures and notebooks; colour-blind readers tell them apart."""
+"""Colours of blobs, in report, coloured structures and notebooks; colour-blind readers tell them apart."""
 
 from __future__ import annotations
 
