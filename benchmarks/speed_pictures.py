@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pictures import draw
+from bioblobs.marked import between
 
 RESULTS, PICTURES, PAGE = Path("benchmarks/results/speed.json"), Path("docs/pictures"), Path("docs/speed.md")
 PARTS = ("step", "encoder", "partitioner", "inference", "graphs")
@@ -89,14 +90,6 @@ def accuracy() -> str:
         shown = ", ".join(f"{point['val_acc']:.3f} ({point['cpu_s']:.0f})" for point in points)
         lines.append(f"| {which}, seed {seed} | {shown} |")
     return "\n".join(lines)
-
-
-def between(text: str, name: str, content: str) -> str:
-    """The text with ``content`` between the marks of ``name``."""
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    return f"{before}{start}\n{content}\n{end}{after}"
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bioblobs.marked import between
 from bioblobs.results import interval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,10 +164,7 @@ BLOCKS = {
 def updated(text: str) -> str:
     """The README with every block between ``<!-- name -->`` and ``<!-- /name -->`` made anew."""
     for name, make in BLOCKS.items():
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
-        text = f"{before}{start}\n{make()}\n{end}{after}"
+        text = between(text, name, make())
     return text
 
 

@@ -49,7 +49,9 @@ def test_a_case_measures_every_part(variant: list[str]) -> None:
 
 def test_the_page_shows_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.speed_pictures import PAGE, RESULTS, accuracy, between, table
+    from benchmarks.speed_pictures import PAGE, RESULTS, accuracy, table
+
+    from bioblobs.marked import between
 
     text = (ROOT / PAGE).read_text()
     monkeypatch.chdir(ROOT)

@@ -13,10 +13,10 @@ import pytest
 from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.selection import UNSEEN, encode_labels, select, training_classes
 from bioblobs.datasets.source import check_split_column, open_source
-from bioblobs.datasets.store import SPLITS, Store
+from bioblobs.datasets.store import Store
 from bioblobs.datasets.tasks import split_column, task_of
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import Protein, ProteinError
 from conftest import ROOT, random_chain

@@ -20,9 +20,9 @@ from bioblobs.datasets.shake import ProteinShakeSource
 from bioblobs.datasets.shake_atoms import protein_from_atoms
 from bioblobs.datasets.shake_avro import decode as decode_block
 from bioblobs.datasets.shake_files import DATASET_CLASSES
-from bioblobs.datasets.store import ARRAYS, SPLITS, Store
+from bioblobs.datasets.store import ARRAYS, Store
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.proteins.alphabet import SYMBOLS, decode
 from bioblobs.proteins.record import ATOMS
 from conftest import random_chain

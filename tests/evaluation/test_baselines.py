@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.store import SPLITS, Store
+from bioblobs.datasets.store import Store
 from bioblobs.evaluation.baselines import composition_regression, majority, sequence_features
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from conftest import ROOT
 
 Baseline = Callable[[Store, np.ndarray], np.ndarray]

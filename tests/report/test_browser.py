@@ -163,7 +163,7 @@ def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) ->
     assert selected(page) == ["0"]
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#residue")).to_contain_text("blob 2, importance 10.0 %")
+    expect(page.locator("#residue")).to_contain_text("blob 3, importance 10.0 %")
     page.keyboard.press("Enter")
     assert selected(page) == ["2"]
     page.keyboard.press("Home")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.splits import assign
-from bioblobs.splits.assign import SPLITS, assign_splits, distribute, plan_splits
+from bioblobs.splits.assign import assign_splits, distribute, plan_splits
 from bioblobs.splits.clusters import identical, single_linkage
 from families import LETTERS, families
 

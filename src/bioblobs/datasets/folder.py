@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from bioblobs.datasets.folder_scan import Scratch, scan
 from bioblobs.datasets.folder_table import Entry, find_table, read_table
 from bioblobs.datasets.selection import wanted
-from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import split_column, task_of
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import Protein, ProteinError, usable
 from bioblobs.splits.assign import check_threshold

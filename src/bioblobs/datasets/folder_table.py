@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from bioblobs.datasets.store import SPLITS
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import SPLITS
 from bioblobs.structures.files import find_structures, stem_of
 
 NAMES = ("labels.csv", "labels.tsv")

@@ -18,12 +18,12 @@ from bioblobs.datasets.blocks import Block, make_block
 from bioblobs.datasets.parallel import ordered_map
 from bioblobs.datasets.selection import encode_labels, select, training_classes
 from bioblobs.datasets.source import Source, open_source
-from bioblobs.datasets.store import SPLITS, Store
+from bioblobs.datasets.store import Store
 from bioblobs.datasets.tasks import task_of
 from bioblobs.datasets.writer import StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.parsing import plain
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.results import write_json, write_table
 

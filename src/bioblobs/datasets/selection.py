@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import Task
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 
 UNSEEN = -1
 """Label of a validation or test protein whose class no training protein has."""

@@ -17,10 +17,9 @@ from bioblobs.datasets.shake_atoms import protein_from_atoms
 from bioblobs.datasets.shake_avro import Block, blocks, decode, records
 from bioblobs.datasets.shake_files import shake_file, shake_root
 from bioblobs.datasets.source import check_split_column
-from bioblobs.datasets.store import SPLITS
 from bioblobs.datasets.tasks import EC_NAMES, SCOP_LEVELS, ec_labels, split_column
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.proteins.record import Protein, ProteinError
 
 

@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 from bioblobs.datasets.array_file import array_digest
 from bioblobs.datasets.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS
 from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import SPLITS
 
 FORMAT = 2
-SPLITS = ("train", "val", "test")
 PER_RESIDUE = (*RESIDUE_ARRAYS, *EDGE_ARRAYS)
 ARRAYS = (*PER_RESIDUE, "offsets", "labels", "split")
 TABLE, META = "proteins.csv", "meta.json"

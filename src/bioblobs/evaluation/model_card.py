@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from bioblobs import __version__
-from bioblobs.datasets.store import SPLITS, Store
+from bioblobs.datasets.store import Store
+from bioblobs.parameters.schema import SPLITS
 
 LICENCES = {
     "sample": "Trained on structures of the Protein Data Bank (CC0), with labels that are CC0 (Pfam), "

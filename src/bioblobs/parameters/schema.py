@@ -22,6 +22,8 @@ from bioblobs.parameters.reads import Group
 
 DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
 Split = Literal["random", "sequence", "structure"]
+SPLITS = ("train", "val", "test")
+"""In the order in which a store numbers them."""
 SHAKE_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """ProteinShake's thresholds; a file may lack some (docs/data.md), which its columns tell."""
 

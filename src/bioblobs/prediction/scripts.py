@@ -11,8 +11,8 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from bioblobs.prediction.palette import REST, colour
 from bioblobs.prediction.records import Blob, ChainPrediction, StructurePrediction
+from bioblobs.report.palette import REST, colour
 
 RESIDUES_A_TERM = 40
 """PyMOL reads words of a thousand characters at most."""

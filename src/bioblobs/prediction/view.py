@@ -7,8 +7,8 @@ import json
 from importlib.resources import files
 
 from bioblobs.prediction.coloured import coloured
-from bioblobs.prediction.palette import REST, colour
 from bioblobs.prediction.records import StructurePrediction
+from bioblobs.report.palette import REST, colour
 
 _PAGE = """<!doctype html><meta charset="utf-8"><style>body{{margin:0}}#view{{position:fixed;inset:0}}</style>
 <div id="view"></div><script>{library}</script><script>

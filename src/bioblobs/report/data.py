@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-SPLITS = ("train", "val", "test")
+from bioblobs.parameters.schema import SPLITS
+
 SHOWN = 30
 """Classes a table lists; the rest are counted."""
 MEASURES = {"identity": "sequence identity", "tm_score": "TM-score"}

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.report.palette import style
 from bioblobs.results import write_text
 
 SCRIPTS = ("dom", "chains", "colours", "structure", "strip", "blobs", "protein", "gallery", "codes", "main")
@@ -31,7 +32,7 @@ def write_page(path: Path, data: Mapping[str, Any], overview: Mapping[str, Any] 
             title=title,
             data=data,
             overview=overview,
-            style=_resource("page/style.css"),
+            style=style() + _resource("page/style.css"),
             library=_script("vendor/3Dmol-min.js"),
             scripts=[_script(f"page/{name}.js") for name in SCRIPTS],
         ),

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.parameters.schema import SPLITS, DataConfig
 from bioblobs.splits.clusters import identical, single_linkage
 from bioblobs.splits.sequence import identity_hits, sequence_tool
 from bioblobs.splits.structure import structure_links, structure_tool
 
-SPLITS = ("train", "val", "test")
 THRESHOLDS = {
     "sequence": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "structure": (0.5, 0.6, 0.7, 0.8, 0.9),

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioblobs.datasets.prepare import REPORT, prepare_store
-from bioblobs.datasets.store import SPLITS
 from bioblobs.errors import one_line_errors
 from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
+from bioblobs.parameters.schema import SPLITS, Config, Paths
 from bioblobs.results import write_text
 
 

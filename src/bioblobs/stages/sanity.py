@@ -18,7 +18,7 @@ import numpy as np
 
 from bioblobs.datasets.array_file import write_array
 from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import META, SPLITS, Store, seal
+from bioblobs.datasets.store import META, Store, seal
 from bioblobs.errors import one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
@@ -31,7 +31,7 @@ from bioblobs.faithfulness.stability import compare
 from bioblobs.faithfulness.statistics import mean_interval
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
+from bioblobs.parameters.schema import SPLITS, Config, Paths
 from bioblobs.results import write_json
 from bioblobs.stages import init_codebook
 from bioblobs.stages.faithfulness import chosen_rows

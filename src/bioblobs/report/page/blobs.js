@@ -18,7 +18,7 @@ const blobsView = (() => {
     const most = shown.protein.blobs[0].importance || 1;
     const code = blob.code === null ? null : h("a", { href: href("code", { n: blob.code }) }, `code ${blob.code}`);
     const button = h("button", { type: "button", class: "blob-button", "aria-pressed": "false", "data-blob": blob.blob,
-      "aria-label": `Blob ${blob.blob}, importance ${percent(blob.importance, 1)}, ${count(blob.residues.length, "residue")}`,
+      "aria-label": `Blob ${blobNumber(blob)}, importance ${percent(blob.importance, 1)}, ${count(blob.residues.length, "residue")}`,
       onclick: () => shown.onPick(blob.blob) },
       numberBadge(blob),
       h("span", { class: "bar", "aria-hidden": "true" }, h("span", { style: `width:${(100 * blob.importance) / most}%` })),
@@ -28,7 +28,7 @@ const blobsView = (() => {
 
   function numberBadge(blob) {
     const background = blobColour(blob.rank);
-    return h("span", { class: "number", style: `background:${background};color:${textOn(background)}` }, String(blob.blob));
+    return h("span", { class: "number", style: `background:${background};color:${textOn(background)}` }, blobNumber(blob));
   }
 
   function select(chosen) {

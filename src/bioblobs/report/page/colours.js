@@ -1,10 +1,12 @@
-// Colours come from style.css, so that they follow the reader's colour scheme.
-const BLOB_COLOURS = 9;
+// Colours come from style.css and palette.py, so that they follow the reader's colour scheme.
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** What people call a blob: its place by importance, from 1; `blob.blob` is its slot, from 0. */
+const blobNumber = (blob) => String(blob.rank + 1);
+
 /** Colour of the blob of a rank by importance; the number beside it tells apart those that share one. */
-const blobColour = (rank) => colour(`blob-${rank % BLOB_COLOURS}`);
+const blobColour = (rank) => colour(`blob-${rank % Number(colour("blobs"))}`);
 
 function channels(hex) {
   const full = hex.length === 4 ? [...hex.slice(1)].map((digit) => digit + digit).join("") : hex.slice(1);

@@ -23,7 +23,7 @@ const stripView = (() => {
   function option(letter, residue, blob, label) {
     return h("span", { id: `residue-${residue}`, class: blob ? "res in" : "res", role: "option", "aria-selected": "false",
       "aria-label": label, title: label, "data-residue": residue },
-      letter, h("small", { "aria-hidden": "true" }, blob ? String(blob.blob) : ""));
+      letter, h("small", { "aria-hidden": "true" }, blob ? blobNumber(blob) : ""));
   }
 
   function paint() {

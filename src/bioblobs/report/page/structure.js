@@ -97,7 +97,7 @@ const structureView = (() => {
     for (const blob of shown.protein.blobs) {
       if (chosen !== null && blob.blob !== chosen) continue;
       const background = colourOf(blob);
-      viewer.addLabel(String(blob.blob), {
+      viewer.addLabel(blobNumber(blob), {
         backgroundColor: background, backgroundOpacity: 1, fontColor: textOn(background), fontSize: 13, bold: true,
         borderColor: colour("mark"), borderThickness: 1, padding: 3, inFront: true, alignment: "center",
       }, { atom: "CA", predicate: (atom) => residueOf(atom) === blob.seed });
@@ -141,5 +141,5 @@ function describeResidue(protein, labels, blobOf, residue) {
   const name = `${labels[residue]} ${THREE_LETTERS[letter] ?? "UNK"}`;
   if (!blob) return `${name}, in no blob`;
   const code = blob.code === null ? "" : `, code ${blob.code}`;
-  return `${name}, blob ${blob.blob}, importance ${percent(blob.importance, 1)}${code}`;
+  return `${name}, blob ${blobNumber(blob)}, importance ${percent(blob.importance, 1)}${code}`;
 }

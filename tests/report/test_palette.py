@@ -1,0 +1,29 @@
+"""Colours of blobs: one list, seen on the page's dark ground too."""
+
+from __future__ import annotations
+
+import re
+
+from bioblobs.report.palette import COLOURS, colour, style
+from conftest import ROOT
+
+PAGE = ROOT / "src" / "bioblobs" / "report" / "page"
+
+
+def luminance(value: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    parts = [int(value[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def test_every_colour_stands_out_from_the_dark_ground() -> None:
+    dark = re.findall(r"--canvas: (#\w{6});", (PAGE / "style.css").read_text())[-1]
+    assert all((luminance(each) + 0.05) / (luminance(dark) + 0.05) >= 3 for each in COLOURS)
+
+
+def test_the_page_and_scripts_colour_a_number_alike() -> None:
+    found = dict(re.findall(r"--blob-(\d+): (#\w{6});", style()))
+    assert [found[str(number - 1)].upper() for number in range(1, len(COLOURS) + 1)] == list(COLOURS)
+    assert colour(len(COLOURS) + 1) == COLOURS[0]
+    assert "--blob-" not in (PAGE / "style.css").read_text().split("*/", 1)[1]
