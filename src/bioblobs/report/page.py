@@ -13,7 +13,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from bioblobs.errors import BioBlobsError
 from bioblobs.results import write_text
 
-SCRIPTS = ("dom", "chains", "colours", "structure", "strip", "blobs", "protein", "gallery", "codes", "main")
+SCRIPTS = (
+    "dom",
+    "chains",
+    "colours",
+    "webgl",
+    "structure",
+    "strip",
+    "blobs",
+    "protein",
+    "gallery",
+    "overlay",
+    "codes",
+    "main",
+)
 """In page/, in the order in which they build on one another."""
 
 
