@@ -23,7 +23,7 @@ const overlayView = (() => {
     const controls = [["blobs of other codes", overlay.other_codes], ["seeds of the same secondary structure", overlay.same_structure]]
       .filter(([, value]) => value !== null).map(([name, value]) => `${angstrom(value)} in sets of ${name}`);
     return `C-alphas of the ${overlay.residues} residues around each blob's seed, superposed on those of the medoid, the blob ` +
-      `nearest to all others. Shown are the medoid and the ${overlay.members.length - 1} nearest to it of ${overlay.superposed} blobs, so the ` +
+      `nearest to all others. Shown are the medoid and the ${overlay.members.length - 1} nearest to it of ${overlay.superposed} blobs drawn at random, so the ` +
       `picture is tighter than the code is: the median RMSD of all from the medoid is ${angstrom(overlay.median_rmsd)}, the mean of all pairs ` +
       `${angstrom(overlay.mean_rmsd)}` + (controls.length ? `, beside ${controls.join(" and ")}.` : ".");
   }
@@ -37,7 +37,8 @@ const overlayView = (() => {
     if (body.hidden) return;
     shown = members;
     body.replaceChildren(h("div", { class: "columns" }, h("div", { class: "stage-column" }, stage,
-      h("p", { class: "explain" }, "The ball is the seed; the thicker trace is the medoid. Drag to turn, scroll or pinch to zoom.")),
+      h("p", { class: "explain" }, "The ball is the seed; the thicker trace is the medoid. Drag to turn, scroll or pinch to zoom. " +
+        "With the keyboard: arrow keys, + and −.")),
     h("ul", { class: "blobs overlay-members", "aria-label": "Members of the overlay" }, members.map(item))));
     viewer ??= createViewer(canvas);
     if (!viewer) stage.replaceWith(h("p", { class: "notice" }, missing));
@@ -55,11 +56,14 @@ const overlayView = (() => {
 
   function draw(fresh) {
     if (!viewer || !shown) return;
+    if (fresh) viewer.resize();
     viewer.setBackgroundColor(colour("canvas"));
     viewer.removeAllModels();
     shown.forEach((member, place) => member.on && trace(member.trace, blobColour(place), place ? 0.16 : 0.34));
-    viewer.resize();
-    if (fresh) viewer.zoomTo();
+    if (fresh) {
+      viewer.zoomTo();
+      viewer.zoom(1.4); // windows are long and thin: the sphere around them is mostly empty
+    }
     viewer.render();
   }
 
@@ -72,11 +76,10 @@ const overlayView = (() => {
       return { elem: "C", atom: "CA", resi: at, serial: at, x, y, z, bonds, bondOrder: bonds.map(() => 1) };
     }));
     model.setStyle({}, { stick: { radius, color: ink } });
-    model.setStyle({ resi: seed }, { sphere: { radius: radius + 0.3, color: ink } }, true);
+    model.setStyle({ resi: seed }, { sphere: { radius: radius + 0.45, color: ink } }, true);
   }
 
   turnByKeys(stage, () => viewer);
-  new ResizeObserver(() => viewer && viewer.resize()).observe(stage);
   scheme.addEventListener("change", () => {
     for (const swatch of document.querySelectorAll(".overlay-members .swatch")) swatch.style.background = blobColour(Number(swatch.dataset.place));
     draw(false);

@@ -12,7 +12,6 @@ const structureView = (() => {
     if (!viewer) return unavailable();
     viewer.setHoverDuration(60);
     scheme.addEventListener("change", () => shown && draw());
-    new ResizeObserver(() => viewer.resize()).observe(stage);
     return true;
   }
 

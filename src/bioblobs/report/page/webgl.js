@@ -5,7 +5,10 @@ function createViewer(element) {
   const canvas = document.createElement("canvas");
   if (!canvas.getContext("webgl2") && !canvas.getContext("webgl")) return null;
   try {
-    return $3Dmol.createViewer(element, { backgroundColor: colour("canvas"), antialias: true });
+    const viewer = $3Dmol.createViewer(element, { backgroundColor: colour("canvas"), antialias: true });
+    // A hidden element has no size, and WebGL complains of drawing into none: the last size is kept.
+    new ResizeObserver(() => element.clientWidth && viewer?.resize()).observe(element);
+    return viewer;
   } catch (error) {
     return null;
   }
