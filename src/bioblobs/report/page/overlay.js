@@ -62,7 +62,7 @@ const overlayView = (() => {
     shown.forEach((member, place) => member.on && trace(member.trace, blobColour(place), place ? 0.16 : 0.34));
     if (fresh) {
       viewer.zoomTo();
-      viewer.zoom(1.4); // windows are long and thin: the sphere around them is mostly empty
+      viewer.zoom(1.1);
     }
     viewer.render();
   }
