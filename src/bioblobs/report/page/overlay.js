@@ -28,7 +28,7 @@ const overlayView = (() => {
       `${angstrom(overlay.mean_rmsd)}` + (controls.length ? `, beside ${controls.join(" and ")}.` : ".");
   }
 
-  const angstrom = (value) => `${value.toFixed(2)} Å`;
+  const angstrom = (value) => `${value.toFixed(2)}\u00a0Å`;
 
   function toggle(button, body, members) {
     body.hidden = !body.hidden;
@@ -60,10 +60,7 @@ const overlayView = (() => {
     viewer.setBackgroundColor(colour("canvas"));
     viewer.removeAllModels();
     shown.forEach((member, place) => member.on && trace(member.trace, blobColour(place), place ? 0.16 : 0.34));
-    if (fresh) {
-      viewer.zoomTo();
-      viewer.zoom(1.1);
-    }
+    if (fresh) viewer.zoomTo();
     viewer.render();
   }
 
