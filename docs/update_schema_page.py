@@ -27,7 +27,7 @@ Read it from Python; version and form are checked, and what is wrong is said in 
     report = bioblobs.read_interpretability("outputs/interpretability/test_interpretability.json")
     report.proteins, report.blobs, report.codes        # pandas tables
     report.members                                     # code -> protein and blob
-    report.enriched_classes, report.against_background, report.superposition
+    report.enriched_classes, report.against_background, report.superposition, report.overlay
     report.motif(16)                                   # residues around the seeds of a code's blobs
 
 ## How to read the tests
@@ -47,7 +47,8 @@ partly the model's own doing: residue types are among its inputs.
 **Superposition.** Windows of 15 residues around the seeds (C-alphas), superposed in pairs, one blob a
 protein. Two controls: sets of blobs of any other codes, and sets whose seeds have the same secondary
 structures. The second is the harder one: helices superpose whatever their code. Whole blobs are aligned by
-TM-align, beside sets of the same sizes.
+TM-align, beside sets of the same sizes. `overlay` has the moves that lay windows on the medoid's: the nearest
+ones, so they look tighter than the code is; `median_rmsd` speaks of all.
 
 **Motif.** Blobs are not aligned to each other, so residues are counted by their place before and after the
 seed. The window stops at an end of the chain and at a break in it. Bits are relative to the composition of

@@ -62,6 +62,11 @@ def test_a_code_with_a_single_member_has_no_superposition(planted: Case) -> None
     assert codes[2]["superposition"]["windows"]["members"] == 30  # capped
     medoid = codes[2]["superposition"]["windows"]["medoid"]
     assert medoid in codes[2]["members"]
+    overlay = codes[2]["superposition"]["windows"]["overlay"]
+    named = [{key: each[key] for key in ("protein", "blob")} for each in overlay]
+    assert named[0] == medoid
+    assert all(each in codes[2]["members"] for each in named)
+    assert len({each["protein"] for each in named}) == len(named) == 8
 
 
 def test_every_code_has_its_picture(planted: Case) -> None:

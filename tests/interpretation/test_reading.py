@@ -66,6 +66,8 @@ def test_tables_hold_what_the_file_holds(tmp_path: Path, content: dict[str, Any]
     assert report.motif(5).loc[0, "A"] == 2
     assert set(report.against_background["code"]) == {5, 9}
     assert report.superposition.index.tolist() == [5, 9]
+    assert "windows.overlay" not in report.superposition.columns
+    assert list(report.overlay.columns)[:3] == ["code", "protein", "blob"]
 
 
 def test_nulls_of_a_superposition_are_no_columns_of_their_own(content: dict[str, Any]) -> None:

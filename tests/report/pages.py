@@ -86,6 +86,18 @@ def code(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def superposition(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """As interpret says: the middle blobs of all proteins, turned by a right angle about z and shifted."""
+    turned = {"rotation": [[0, -1, 0], [1, 0, 0], [0, 0, 1]], "translation": [1.0, 2.0, 3.0]}
+    overlay = [
+        {"protein": each["id"], "blob": 1, "rmsd": 0.5 * place, **turned}
+        for place, each in enumerate(records)
+    ]
+    numbers = {"members": 9, "residues": 15, "median_rmsd": 2.25, "mean_rmsd": 3.5}
+    controls = {"other_codes": {"mean_rmsd": 4.5}, "same_structure": None}
+    return {"windows": {**numbers, **controls, "overlay": overlay}, "blobs": None}
+
+
 def interval(value: float | None, half: float = 0.01) -> dict[str, Any]:
     """A score with its interval; None: undefined."""
     if value is None:
@@ -131,6 +143,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
 
     from bioblobs.report.codebook_map import codebook_map
     from bioblobs.report.codes import page_code
+    from bioblobs.report.overlay import with_overlay
     from bioblobs.report.overview import Results, overview
     from bioblobs.report.page import write_page
     from bioblobs.report.viewer import viewer_data
@@ -169,7 +182,16 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
         },
     )
     data = viewer_data(records, proteins, CLASSES, "")
-    data["codes"] = [page_code(each) for each in found["dataset"]["codes"]]
+    shown = {4: superposition(records)}
+    data["codes"] = [
+        with_overlay(
+            page_code(each),
+            shown.get(each["code"], {"windows": None}),
+            records,
+            lambda at: proteins[at].coordinates[:, 1],
+        )
+        for each in found["dataset"]["codes"]
+    ]
     data["background"] = found["dataset"]["background"]
     data["map"] = codebook_map(np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32), "l2")
     write_page(path, data, overview(results), "BioBlobs report")

@@ -24,7 +24,7 @@ from report.chromium import Watch, browser
 from report.pages import CLASSES, NASTY, record, write_report
 
 Pixels = NDArray[np.float64]
-VIEWS = ("overview", "proteins", "codes", "code?n=3", "protein?id=protein+0&blob=1")
+VIEWS = ("overview", "proteins", "codes", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
 
 
 @pytest.fixture(scope="module")

@@ -136,6 +136,12 @@ def test_fields_of_a_later_schema_stay_readable() -> None:
     assert "logo_svg" not in shown
 
 
+def test_what_the_page_draws_is_not_listed_as_text_too() -> None:
+    windows = {"mean_rmsd": 1.5, "overlay": [{"rotation": [[1]]}]}
+    shown = page_code(code(3, logo="codes/3.svg", motif={"first": -7}, superposition={"windows": windows}))
+    assert shown["facts"] == [["superposition · windows · mean rmsd", "1.500"]]
+
+
 def test_nested_results_become_rows_of_text() -> None:
     values = {
         "a": {"area_x": interval(0.5), "n": 1200},

@@ -102,14 +102,20 @@ def _motifs(residues: Residues, members: pd.DataFrame, codes: list[Any]) -> dict
 def _superpositions(
     residues: Residues, members: pd.DataFrame, records: list[Any], seed: int
 ) -> dict[int, dict[str, Any]]:
-    """Schema ``superposition`` of every code, its medoids named as members are."""
+    """Schema ``superposition`` of every code, its blobs named as members are."""
+
+    def named(place: int) -> dict[str, Any]:
+        row: Any = members.loc[place]
+        return {"protein": records[row["protein"]]["id"], "blob": int(row["blob"])}
+
     found = {
         "windows": superpose_windows(residues, members, seed),
         "blobs": align_blobs(residues, members, seed),
     }
     for entry in [entry for entries in found.values() for entry in entries.values()]:
-        row = members.loc[entry["medoid"]]
-        entry["medoid"] = {"protein": records[row["protein"]]["id"], "blob": int(row["blob"])}
+        entry["medoid"] = named(entry["medoid"])
+    for entry in found["windows"].values():
+        entry["overlay"] = [each | named(each["blob"]) for each in entry["overlay"]]
     return {
         code: {name: entries.get(code) for name, entries in found.items()}
         for code in members["code"].unique().tolist()

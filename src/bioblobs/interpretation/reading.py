@@ -13,7 +13,7 @@ import pandas as pd
 
 from bioblobs.errors import BioBlobsError
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 """Raised in its first number when a reader must change."""
 
 
@@ -79,7 +79,17 @@ class Report:
     def superposition(self) -> pd.DataFrame:
         """One row a code, by ``code``; columns such as ``windows.same_structure.p``, NaN where null."""
         rows = [{"code": code["code"], **_without_nulls(code["superposition"])} for code in self._codes]
-        return _by([], ["code"], []) if not rows else pd.json_normalize(rows).set_index("code")
+        if not rows:
+            return _by([], ["code"], [])
+        table = pd.json_normalize(rows).set_index("code")
+        return table.drop(columns="windows.overlay", errors="ignore")
+
+    @cached_property
+    def overlay(self) -> pd.DataFrame:
+        """One row a window laid on its code's medoid: ``code``, blob, RMSD, rotation, translation."""
+        windows = [(code["code"], code["superposition"]["windows"]) for code in self._codes]
+        rows = [{"code": code, **each} for code, found in windows if found for each in found["overlay"]]
+        return pd.DataFrame(rows, columns=["code", *self._keys("overlaid")])
 
     def motif(self, code: int) -> pd.DataFrame:
         """Counts around the seeds of a code's blobs: one row a place, one column a residue type.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from bioblobs.interpretation.motif import WIDTH, windows
+from bioblobs.interpretation.overlay import moves_onto
 from bioblobs.interpretation.residues import Residues
 
 MEMBERS = 30
@@ -40,7 +41,8 @@ class Pool:
 def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> dict[int, dict[str, Any]]:
     """For each code with two proteins or more whose windows are unbroken (schema: ``windows``).
 
-    P-values are one-sided (as tight as this or tighter), Benjamini-Hochberg corrected over the codes.
+    Blobs are named by their row of ``members``. P-values are one-sided (as tight as this or tighter),
+    Benjamini-Hochberg corrected over the codes.
     """
     at = residues.offsets[members["protein"].to_numpy(int)] + members["seed"].to_numpy(int)
     around = windows(residues, at)
@@ -67,6 +69,10 @@ def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> d
             "mean_rmsd": round(mean, 3),
             "other_codes": _compare(pool, int(str(code)), mean, structure, False, rng),
             "same_structure": _compare(pool, int(str(code)), mean, structure, True, rng),
+            "overlay": [
+                {"blob": int(blobs.index[chosen[place]]), **move}
+                for place, move in moves_onto(traces[chosen], middle, rmsd[middle])
+            ],
         }
     for control in ("other_codes", "same_structure"):
         _correct([entry[control] for entry in found.values() if entry[control]])

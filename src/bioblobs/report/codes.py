@@ -19,6 +19,8 @@ KNOWN = {
     "enriched_classes",
 }
 LOGO = "logo_svg"
+DRAWN = {LOGO, "logo", "motif", "members", "overlay"}
+"""What the page has as pictures and lists."""
 
 
 def page_code(code: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +31,11 @@ def page_code(code: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {key: code[key] for key in KNOWN if key in code}
     if logo := code.get(LOGO):
         made["logo"] = "data:image/svg+xml;base64," + base64.b64encode(str(logo).encode()).decode()
-    others = {key: value for key, value in code.items() if key not in KNOWN | {LOGO}}
-    made["facts"] = facts(others)
+    made["facts"] = facts({key: _undrawn(value) for key, value in code.items() if key not in KNOWN | DRAWN})
     return made
+
+
+def _undrawn(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _undrawn(each) for key, each in value.items() if key != "overlay"}

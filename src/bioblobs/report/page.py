@@ -14,7 +14,20 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.report.palette import style
 from bioblobs.results import write_text
 
-SCRIPTS = ("dom", "chains", "colours", "structure", "strip", "blobs", "protein", "gallery", "codes", "main")
+SCRIPTS = (
+    "dom",
+    "chains",
+    "colours",
+    "webgl",
+    "structure",
+    "strip",
+    "blobs",
+    "protein",
+    "gallery",
+    "overlay",
+    "codes",
+    "main",
+)
 """In page/, in the order in which they build on one another."""
 
 

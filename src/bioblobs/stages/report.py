@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from bioblobs.datasets.prepare import open_store
+from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
 from bioblobs.report.chains import stored_protein
 from bioblobs.report.codebook_map import codebook_map
-from bioblobs.report.codes import page_code
+from bioblobs.report.codes import LOGO, page_code
+from bioblobs.report.overlay import Trace, with_overlay
 from bioblobs.report.overview import Results, overview
 from bioblobs.report.page import write_page
 from bioblobs.report.selection import shown_rows
@@ -46,7 +48,15 @@ def run(config: Config, paths: Paths) -> None:
         note="",
     )
     data["total"] = len(records)
-    data["codes"] = [page_code(code) for code in report["dataset"]["codes"] if code["code"] is not None]
+    data["codes"] = [
+        with_overlay(
+            page_code(code | {LOGO: _logo(paths, code["logo"])}),
+            code["superposition"],
+            records,
+            lambda at: _trace(store, int(rows[at])),
+        )
+        for code in report["dataset"]["codes"]
+    ]
     data["background"] = report["dataset"]["background"]
     data["map"] = _code_map(paths.final_checkpoint(1))
     path = Path(paths.output) / "report" / "index.html"
@@ -92,6 +102,19 @@ def _read_table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype={"class": str, "name": str}, keep_default_na=False)
     except FileNotFoundError:
         raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)") from None
+
+
+def _logo(paths: Paths, name: str) -> str:
+    path = _report_file(paths).parent / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BioBlobsError(f"{path}: not there; run interpret again") from None
+
+
+def _trace(store: Store, row: int) -> Trace:
+    """(L, 3) C-alphas of a chain."""
+    return store.coordinates[store.offsets[row] : store.offsets[row + 1], 1]
 
 
 def _code_map(path: Path) -> dict[str, Any] | None:

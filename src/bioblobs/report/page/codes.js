@@ -128,6 +128,7 @@ const codesView = (() => {
       h("h2", {}, "Secondary structure"),
       pairs(["structure", "this code", "all residues"], Object.keys({ ...page.background.secondary_structure, ...code.secondary_structure })
         .map((name) => [name, percent(code.secondary_structure[name] ?? 0), percent(page.background.secondary_structure[name] ?? 0)])),
+      ...overlayView.section(code),
       ...(code.facts.length ? [h("h2", {}, "More"), pairs(["measured", "value"], code.facts)] : []),
     ];
   }

@@ -8,22 +8,11 @@ const structureView = (() => {
   /** False where the browser has no WebGL. */
   function start() {
     if (viewer) return true;
-    if (!hasWebGL()) return unavailable();
-    try {
-      viewer = $3Dmol.createViewer(byId("canvas"), { backgroundColor: colour("canvas"), antialias: true });
-    } catch (error) {
-      viewer = null;
-    }
+    viewer = createViewer(byId("canvas"));
     if (!viewer) return unavailable();
     viewer.setHoverDuration(60);
     scheme.addEventListener("change", () => shown && draw());
-    new ResizeObserver(() => viewer.resize()).observe(stage);
     return true;
-  }
-
-  function hasWebGL() {
-    const canvas = document.createElement("canvas");
-    return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
   }
 
   function unavailable() {
@@ -118,16 +107,7 @@ const structureView = (() => {
     viewer.zoom(0.6);
   }
 
-  const KEYS = {
-    ArrowLeft: () => viewer.rotate(-12, "y"), ArrowRight: () => viewer.rotate(12, "y"),
-    ArrowUp: () => viewer.rotate(-12, "x"), ArrowDown: () => viewer.rotate(12, "x"),
-    "+": () => viewer.zoom(1.2), "=": () => viewer.zoom(1.2), "-": () => viewer.zoom(1 / 1.2),
-  };
-  stage.addEventListener("keydown", (event) => {
-    if (!viewer || !KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    KEYS[event.key]();
-  });
+  turnByKeys(stage, () => viewer);
   mode.addEventListener("change", draw);
   byId("zoom-blob").addEventListener("click", zoomToBlob);
   byId("reset-view").addEventListener("click", () => viewer && viewer.zoomTo());

@@ -1,0 +1,56 @@
+"""Windows of a code laid on one another: the moves that ``interpret`` found, applied to the chains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioblobs.errors import BioBlobsError
+
+Trace = NDArray[np.float32]
+
+
+def with_overlay(
+    code: dict[str, Any],
+    superposition: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    trace: Callable[[int], Trace],
+) -> dict[str, Any]:
+    """The code with ``overlay`` (page/overlay.js) where its windows were superposed.
+
+    Args:
+        code: as :func:`bioblobs.report.codes.page_code` makes it.
+        superposition: the code's, as in interpretation/schema.json.
+        records: ``proteins`` of the same file.
+        trace: place of a record -> (L, 3) C-alphas of its chain in angstrom.
+
+    Raises:
+        BioBlobsError: the file is of a version without the moves.
+    """
+    found = superposition["windows"]
+    if not found:
+        return code
+    if "overlay" not in found:
+        raise BioBlobsError(f"report: code {code['code']} has no overlay; run interpret again")
+    place_of = {record["id"]: place for place, record in enumerate(records)}
+    members = []
+    for each in found["overlay"]:
+        place = place_of[each["protein"]]
+        seed = next(b["seed"] for b in records[place]["blobs"] if b["blob"] == each["blob"])
+        members.append({name: each[name] for name in ("protein", "blob", "rmsd")})
+        members[-1]["trace"] = moved(trace(place), seed, found["residues"], each)
+    middle = np.mean(members[0]["trace"], 0)  # about which the view turns
+    for member in members:
+        member["trace"] = (member["trace"] - middle).round(2).tolist()
+    numbers = {name: found[name] for name in ("residues", "median_rmsd", "mean_rmsd")}
+    controls = {name: (found[name] or {}).get("mean_rmsd") for name in ("other_codes", "same_structure")}
+    return code | {"overlay": {**numbers, **controls, "superposed": found["members"], "members": members}}
+
+
+def moved(trace: Trace, seed: int, residues: int, move: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(residues, 3) the window with ``seed`` in its middle, turned and shifted."""
+    window = trace[seed - residues // 2 : seed + residues // 2 + 1].astype(np.float64)
+    return window @ np.array(move["rotation"]).T + np.array(move["translation"])

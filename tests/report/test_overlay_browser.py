@@ -1,0 +1,152 @@
+"""The overlay of a code: the moves are applied, it is drawn when asked for, and everybody can use it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from bioblobs.datasets.store import Store
+from bioblobs.errors import BioBlobsError
+from bioblobs.report.overlay import with_overlay
+from report.chromium import Watch, browser
+from report.pages import made, superposition, write_report
+
+BUTTON, STAGE = "#overlay-open", "#overlay-stage"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("overlay") / "index.html"
+    write_report(path, sample_store)
+    return path.as_uri()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    tab = context.new_page()
+    watch = Watch(tab)
+    yield tab
+    watch.check()
+    context.close()
+
+
+def pixels(page: Page) -> NDArray[np.float64]:
+    """(H, W, 3) of the overlay, once the software renderer has drawn it."""
+    page.wait_for_timeout(300)
+    shot = page.locator(STAGE).screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
+
+
+def drawn(page: Page, place: int) -> int:
+    """Pixels of the hue of a member, in whatever light."""
+    image = pixels(page)
+    wanted = np.array(page.evaluate(f"channels(blobColour({place}))"), np.float64)
+    hue, other = wanted - wanted.mean(), image - image.mean(-1, keepdims=True)
+    size = np.linalg.norm(other, axis=-1)
+    alike = other @ hue / np.maximum(size * np.linalg.norm(hue), 1e-9) > 0.97
+    return int((alike & (size > 25)).sum())
+
+
+def test_windows_are_turned_and_shifted_about_the_medoid(sample_store: Store) -> None:
+    records, proteins = made(sample_store)
+    traces = [protein.coordinates[:, 1] for protein in proteins]
+    found = with_overlay({"code": 4}, superposition(records), records, lambda at: traces[at])["overlay"]
+    seeds = [record["blobs"][1]["seed"] for record in records]
+    middle = np.mean(traces[0][seeds[0] - 7 : seeds[0] + 8], 0)
+    for member, trace, seed in zip(found["members"], traces, seeds, strict=True):
+        x, y, z = (trace[seed - 7 : seed + 8].astype(np.float64) - middle).T
+        np.testing.assert_allclose(member["trace"], np.stack([-y, x, z], 1), atol=0.0051)
+    assert (found["other_codes"], found["same_structure"], found["superposed"]) == (4.5, None, 9)
+    assert with_overlay({"code": 4}, {"windows": None}, records, lambda at: traces[at]) == {"code": 4}
+
+
+def test_a_report_without_moves_says_what_to_run(sample_store: Store) -> None:
+    records, _ = made(sample_store)
+    older = superposition(records)
+    del older["windows"]["overlay"]
+    with pytest.raises(BioBlobsError, match="code 4 has no overlay; run interpret again"):
+        with_overlay({"code": 4}, older, records, lambda at: np.zeros((1, 3), np.float32))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_members_are_drawn_in_their_colours_when_asked_for(page: Page, address: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{address}#code?n=4")
+    assert page.locator("canvas").count() == 0  # light until asked
+    expect(page.locator("#code-body")).to_contain_text("median RMSD of all from the medoid is 2.25 Å")
+    expect(page.locator("#code-body")).to_contain_text("4.50 Å in sets of blobs of other codes")
+    page.click(BUTTON)
+    background = pixels(page)[12, 12]
+    assert (background.mean() > 128) == (scheme == "light")
+    assert all(drawn(page, place) > 40 for place in range(3))
+    expect(page.locator(".overlay-members li").nth(1)).to_contain_text("RMSD 0.50 Å")
+
+
+def test_keyboard_alone_opens_turns_hides_and_closes(page: Page, address: str) -> None:
+    page.goto(f"{address}#code?n=4")
+    page.focus(BUTTON)
+    page.keyboard.press("Enter")
+    expect(page.locator(BUTTON)).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Tab")
+    expect(page.locator(STAGE)).to_be_focused()
+    before = pixels(page)
+    page.keyboard.press("ArrowRight")
+    assert (np.abs(pixels(page) - before).max(-1) > 12).mean() > 0.002
+    page.keyboard.press("Tab")
+    medoid = drawn(page, 0)
+    page.keyboard.press("Space")  # unticks the medoid
+    assert drawn(page, 0) < 10 < 40 < medoid
+    page.focus(BUTTON)
+    page.keyboard.press("Enter")
+    expect(page.locator(STAGE)).to_be_hidden()
+
+
+def test_a_member_opens_its_blob_and_other_codes_have_their_own_overlay_or_none(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}#code?n=4")
+    page.click(BUTTON)
+    page.click("[aria-label='Open protein 2']")
+    expect(page.locator("[data-blob='1']")).to_have_attribute("aria-pressed", "true")
+    page.emulate_media(color_scheme="dark")  # while the overlay is out of sight
+    page.goto(f"{address}#code?n=3")
+    expect(page.locator("#code-title")).to_have_text("Code 3")
+    assert page.locator(BUTTON).count() == 0
+    page.goto(f"{address}#code?n=4")
+    page.click(BUTTON)  # the one viewer again
+    assert drawn(page, 0) > 40
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_open_overlay_fits_a_telephone_and_passes_axe(page: Page, address: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{address}#code?n=4")
+    page.click(BUTTON)
+    assert drawn(page, 0) > 40
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}).response
+    assert not [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]]
+
+
+def test_without_webgl_the_overlay_says_so(page: Page, address: str) -> None:
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(f"{address}#code?n=4")
+    page.click(BUTTON)
+    expect(page.locator("#overlay")).to_contain_text("needs WebGL")
+    assert page.locator(".overlay-members li").count() == 5
