@@ -180,6 +180,8 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
             "masking": {"fall_top_blob": interval(0.1), "fall_other_blob": interval(0.0)},
             NASTY: 1,
         },
+        deletion=pd.DataFrame({"removed": [0.0, 1.0], "importance": [0.9, 0.1], "gradients": [0.9, 0.2]}),
+        insertion=pd.DataFrame({"kept": [0.0, 1.0], "importance": [0.1, 0.9], "gradients": [0.1, 0.9]}),
     )
     data = viewer_data(records, proteins, CLASSES, "")
     shown = {4: superposition(records)}

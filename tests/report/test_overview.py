@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bioblobs.report.codebook_map import codebook_map
 from bioblobs.report.codes import page_code
 from bioblobs.report.confusion import SHOWN, class_counts, confusion
+from bioblobs.report.curves import removal_curves
 from bioblobs.report.faithfulness import verdict
 from bioblobs.report.plain import facts
 from bioblobs.report.proteins import outcome
@@ -158,3 +159,20 @@ def test_nested_results_become_rows_of_text() -> None:
         ["d", "1e-07"],
         ["e", "1, 2"],
     ]
+
+
+def test_curves_are_drawn_in_their_frame_and_unknown_columns_left_out() -> None:
+    table = pd.DataFrame(
+        {"removed": [0.0, 0.5, 1.0], "importance": [1.0, 0.25, 0.0], "other": [0.0, 0.0, 0.0]}
+    )
+    [deletion, insertion] = removal_curves(table, table.rename(columns={"removed": "kept"}))
+    [line] = deletion["lines"]
+    assert line["title"] == "blob importance"
+    points = [tuple(map(float, pair.split(","))) for pair in line["points"].split()]
+    left, top, right, bottom = deletion["frame"]
+    assert points == [
+        (left, top),
+        ((left + right) / 2, top + 0.75 * (bottom - top)),
+        (right, bottom),
+    ]
+    assert (deletion["remark"], insertion["remark"]) == ("lower is better", "higher is better")

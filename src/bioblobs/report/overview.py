@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bioblobs.report.confusion import class_counts, confusion
+from bioblobs.report.curves import removal_curves
 from bioblobs.report.data import class_table, leakage_tables
 from bioblobs.report.faithfulness import falls, verdict
 from bioblobs.report.plain import facts
@@ -34,6 +35,7 @@ class Results:
         test: metrics/test.json.
         ablation: metrics/ablation.json.
         faithfulness: metrics/faithfulness.json.
+        deletion, insertion: plots/faithfulness_deletion.csv, plots/faithfulness_insertion.csv.
     """
 
     report: Mapping[str, Any]
@@ -43,6 +45,8 @@ class Results:
     test: Mapping[str, Any]
     ablation: Mapping[str, Any]
     faithfulness: Mapping[str, Any]
+    deletion: pd.DataFrame
+    insertion: pd.DataFrame
 
 
 def overview(results: Results) -> dict[str, Any]:
@@ -65,6 +69,7 @@ def overview(results: Results) -> dict[str, Any]:
         "dataset": dataset,
         "tested": results.faithfulness["proteins"],
         "falls": falls(results.faithfulness),
+        "curves": removal_curves(results.deletion, results.insertion),
         "ablation": _ablation(results.ablation),
         "faithfulness": facts(results.faithfulness),
     }

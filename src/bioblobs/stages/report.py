@@ -70,15 +70,17 @@ def read_results(paths: Paths) -> Results:
     Raises:
         BioBlobsError: naming the file that is missing or cannot be read.
     """
-    metrics = Path(paths.metrics)
+    metrics, plots = Path(paths.metrics), Path(paths.plots)
     return Results(
         report=_read(_report_file(paths)),
         data=_read(metrics / "data.json"),
-        classes=_read_table(Path(paths.plots) / "data_classes.csv"),
+        classes=_read_table(plots / "data_classes.csv"),
         leakage=_read(metrics / "leakage.json"),
         test=_read(metrics / "test.json"),
         ablation=_read(metrics / "ablation.json"),
         faithfulness=_read(metrics / "faithfulness.json"),
+        deletion=_read_table(plots / "faithfulness_deletion.csv"),
+        insertion=_read_table(plots / "faithfulness_insertion.csv"),
     )
 
 
