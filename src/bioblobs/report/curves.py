@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 
 WIDTH, HEIGHT = 420, 260
-LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 42
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of both axes: shares and probabilities."""
 RANKINGS = {
     "importance": ("blob importance", 5, ""),
     "random_blobs": ("the same blobs, importance exchanged", 1, "7 3"),
     "random_patches": ("random patches of the same sizes", 3, "2 3"),
-    "random_residues": ("random residues", 7, "1 4"),
+    "random_residues": ("random residues", 7, "3 5"),
     "gradients": ("integrated gradients", 6, "10 3 2 3"),
     "untrained_model": ("blobs of an untrained model", 8, "4 4"),
 }
@@ -35,7 +35,7 @@ def _chart(title: str, remark: str, x_label: str, table: pd.DataFrame) -> dict[s
         "title": title,
         "remark": remark,
         "x_label": x_label,
-        "y_label": "mean probability of the predicted class",
+        "y_label": "predicted class, mean probability",
         "size": (WIDTH, HEIGHT),
         "frame": (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
         "ticks": [{"text": f"{value:g}", "x": _across(value), "y": _down(value)} for value in TICKS],
