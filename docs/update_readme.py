@@ -140,6 +140,33 @@ def trust() -> str:
     return table(rows)
 
 
+def sanity() -> str:
+    """Explanations of other trainings beside those of the default run (`make sanity`)."""
+    m = json.loads((ROOT / "metrics" / "sanity.json").read_text())
+    others = list(m["agreement"])
+    rows = [["on the test set", *(name.replace("_", " ") for name in others)]]
+    measured = {
+        "blobs, with the default run's: adjusted Rand index": ("agreement", "blobs"),
+        "importance of residues, with the default run's: rank correlation": ("agreement", "importance"),
+        "same class predicted": ("agreement", "same_class"),
+    }
+    rows += [
+        [title, *(interval(m[group][name][key]) for name in others)]
+        for title, (group, key) in measured.items()
+    ]
+    for mode in ("deletion", "insertion"):
+        by_chance = interval(m[mode]["random_residues"])
+        rows.append(
+            [f"{mode} area, ranked by it (random residues: {by_chance})"]
+            + [interval(m[mode][name]) for name in others]
+        )
+    masked = m["masking_correlation"]
+    rows.append(
+        ["inside it: rank correlation of fall and importance", *(interval(masked[n]) for n in others)]
+    )
+    return table(rows)
+
+
 def tasks() -> str:
     """The other tasks' shortened runs (`make tasks`)."""
     rows = [["task", "score", "stage 1", "stage 0", "composition", "majority"]]
@@ -157,6 +184,7 @@ BLOCKS = {
     "explanations": explanations,
     "faithfulness": faithfulness,
     "trust": trust,
+    "sanity": sanity,
     "tasks": tasks,
 }
 
