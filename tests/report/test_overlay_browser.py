@@ -58,7 +58,7 @@ def drawn(page: Page, place: int) -> int:
     wanted = np.array(page.evaluate(f"channels(blobColour({place}))"), np.float64)
     hue, other = wanted - wanted.mean(), image - image.mean(-1, keepdims=True)
     size = np.linalg.norm(other, axis=-1)
-    alike = other @ hue / np.maximum(size * np.linalg.norm(hue), 1e-9) > 0.97
+    alike = other @ hue / np.maximum(size * np.linalg.norm(hue), 1e-9) > 0.98  # yellow and orange are at 0.97
     return int((alike & (size > 25)).sum())
 
 
