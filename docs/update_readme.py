@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from bioblobs.marked import between
+from bioblobs.report.curves import RANKINGS
 from bioblobs.results import interval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,21 +85,11 @@ def explanations() -> str:
     return table(rows)
 
 
-RANKINGS = {
-    "importance": "blob importance",
-    "random_blobs": "the same blobs, importance exchanged",
-    "random_patches": "random patches of the same sizes",
-    "random_residues": "random residues",
-    "gradients": "integrated gradients",
-    "untrained_model": "blobs of an untrained model",
-}
-
-
 def faithfulness() -> str:
     """Areas under the deletion and insertion curves, and how much better importance is."""
     m = json.loads((ROOT / "metrics" / "faithfulness.json").read_text())
     rows = [["residues ranked by", "deletion area", "importance gains", "insertion area", "importance gains"]]
-    for name, title in RANKINGS.items():
+    for name, (title, *_) in RANKINGS.items():
         gains = [
             interval(m[f"{mode}_gain"][name]) if name in m[f"{mode}_gain"] else ""
             for mode in ("deletion", "insertion")

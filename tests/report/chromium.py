@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+Pixels = NDArray[np.float64]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 """No sandbox: it is refused to root, as which containers run; the pages are our own."""
@@ -56,3 +61,20 @@ class Watch:
         """No error, and nothing fetched but the page itself."""
         assert not self.errors
         assert not [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+@contextmanager
+def tab(running: Browser) -> Iterator[Page]:
+    """A new tab; whatever a test does, no error, and no request beyond the file."""
+    context = running.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    watch = Watch(page)
+    yield page
+    watch.check()
+    context.close()
+
+
+def picture(page: Page, selector: str) -> Pixels:
+    """(H, W, 3) of an element as it is on the screen."""
+    shot = page.locator(selector).screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)

@@ -185,12 +185,14 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
     )
     data = viewer_data(records, proteins, CLASSES, "")
     shown = {4: superposition(records)}
+    by_id = {each["id"]: each for each in records}
+    chains = dict(zip(by_id, proteins, strict=True))
     data["codes"] = [
         with_overlay(
             page_code(each),
             shown.get(each["code"], {"windows": None}),
-            records,
-            lambda at: proteins[at].coordinates[:, 1],
+            by_id,
+            lambda name: chains[name].coordinates[:, 1],
         )
         for each in found["dataset"]["codes"]
     ]

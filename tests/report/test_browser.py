@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from bioblobs.datasets.store import Store
@@ -20,10 +18,9 @@ from bioblobs.report.chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from conftest import random_chain
 from interpretation.test_records import odd_protein
-from report.chromium import Watch, browser
+from report.chromium import Pixels, browser, picture, tab
 from report.pages import CLASSES, NASTY, record, write_report
 
-Pixels = NDArray[np.float64]
 VIEWS = ("overview", "proteins", "codes", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
 
 
@@ -42,19 +39,13 @@ def address(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A new tab; whatever a test does, no error, and no request beyond the file."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 900})
-    tab = context.new_page()
-    watch = Watch(tab)
-    yield tab
-    watch.check()
-    context.close()
+    with tab(chromium) as opened:
+        yield opened
 
 
 def pixels(page: Page) -> Pixels:
     """(H, W, 3) of the 3-D view."""
-    shot = page.locator("#canvas").screenshot()
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
+    return picture(page, "#canvas")
 
 
 def like(image: Pixels, colour: str) -> NDArray[np.bool_]:

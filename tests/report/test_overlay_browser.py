@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from numpy.typing import NDArray
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.report.overlay import with_overlay
-from report.chromium import Watch, browser
+from report.chromium import Pixels, browser, picture, tab
 from report.pages import made, superposition, write_report
 
 BUTTON, STAGE = "#overlay-open", "#overlay-stage"
@@ -37,19 +34,14 @@ def address(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1200, "height": 900})
-    tab = context.new_page()
-    watch = Watch(tab)
-    yield tab
-    watch.check()
-    context.close()
+    with tab(chromium) as opened:
+        yield opened
 
 
-def pixels(page: Page) -> NDArray[np.float64]:
+def pixels(page: Page) -> Pixels:
     """(H, W, 3) of the overlay, once the software renderer has drawn it."""
     page.wait_for_timeout(300)
-    shot = page.locator(STAGE).screenshot()
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
+    return picture(page, STAGE)
 
 
 def drawn(page: Page, place: int) -> int:
@@ -65,14 +57,16 @@ def drawn(page: Page, place: int) -> int:
 def test_windows_are_turned_and_shifted_about_the_medoid(sample_store: Store) -> None:
     records, proteins = made(sample_store)
     traces = [protein.coordinates[:, 1] for protein in proteins]
-    found = with_overlay({"code": 4}, superposition(records), records, lambda at: traces[at])["overlay"]
+    by_id = {record["id"]: record for record in records}
+    trace_of = dict(zip(by_id, traces, strict=True))
+    found = with_overlay({"code": 4}, superposition(records), by_id, trace_of.__getitem__)["overlay"]
     seeds = [record["blobs"][1]["seed"] for record in records]
     middle = np.mean(traces[0][seeds[0] - 7 : seeds[0] + 8], 0)
     for member, trace, seed in zip(found["members"], traces, seeds, strict=True):
         x, y, z = (trace[seed - 7 : seed + 8].astype(np.float64) - middle).T
         np.testing.assert_allclose(member["trace"], np.stack([-y, x, z], 1), atol=0.0051)
     assert (found["other_codes"], found["same_structure"], found["superposed"]) == (4.5, None, 9)
-    assert with_overlay({"code": 4}, {"windows": None}, records, lambda at: traces[at]) == {"code": 4}
+    assert with_overlay({"code": 4}, {"windows": None}, by_id, trace_of.__getitem__) == {"code": 4}
 
 
 def test_a_report_without_moves_says_what_to_run(sample_store: Store) -> None:
@@ -80,7 +74,7 @@ def test_a_report_without_moves_says_what_to_run(sample_store: Store) -> None:
     older = superposition(records)
     del older["windows"]["overlay"]
     with pytest.raises(BioBlobsError, match="code 4 has no overlay; run interpret again"):
-        with_overlay({"code": 4}, older, records, lambda at: np.zeros((1, 3), np.float32))
+        with_overlay({"code": 4}, older, {}, lambda _: np.zeros((1, 3), np.float32))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,16 @@ Trace = NDArray[np.float32]
 def with_overlay(
     code: dict[str, Any],
     superposition: Mapping[str, Any],
-    records: Sequence[Mapping[str, Any]],
-    trace: Callable[[int], Trace],
+    records: Mapping[str, Mapping[str, Any]],
+    trace: Callable[[str], Trace],
 ) -> dict[str, Any]:
     """The code with ``overlay`` (page/overlay.js) where its windows were superposed.
 
     Args:
         code: as :func:`bioblobs.report.codes.page_code` makes it.
         superposition: the code's, as in interpretation/schema.json.
-        records: ``proteins`` of the same file.
-        trace: place of a record -> (L, 3) C-alphas of its chain in angstrom.
+        records: ``proteins`` of the same file, by id.
+        trace: id of a protein -> (L, 3) C-alphas of its chain in angstrom.
 
     Raises:
         BioBlobsError: the file is of a version without the moves.
@@ -35,13 +35,12 @@ def with_overlay(
         return code
     if "overlay" not in found:
         raise BioBlobsError(f"report: code {code['code']} has no overlay; run interpret again")
-    place_of = {record["id"]: place for place, record in enumerate(records)}
     members = []
     for each in found["overlay"]:
-        place = place_of[each["protein"]]
-        seed = next(b["seed"] for b in records[place]["blobs"] if b["blob"] == each["blob"])
-        members.append({name: each[name] for name in ("protein", "blob", "rmsd")})
-        members[-1]["trace"] = moved(trace(place), seed, found["residues"], each)
+        name = each["protein"]
+        seed = next(b["seed"] for b in records[name]["blobs"] if b["blob"] == each["blob"])
+        members.append({key: each[key] for key in ("protein", "blob", "rmsd")})
+        members[-1]["trace"] = moved(trace(name), seed, found["residues"], each)
     middle = np.mean(members[0]["trace"], 0)  # about which the view turns
     for member in members:
         member["trace"] = (member["trace"] - middle).round(2).tolist()

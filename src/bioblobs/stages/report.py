@@ -48,12 +48,14 @@ def run(config: Config, paths: Paths) -> None:
         note="",
     )
     data["total"] = len(records)
+    by_id = {record["id"]: record for record in records}
+    row_of = dict(zip(by_id, rows, strict=True))
     data["codes"] = [
         with_overlay(
             page_code(code | {LOGO: _logo(paths, code["logo"])}),
             code["superposition"],
-            records,
-            lambda at: _trace(store, int(rows[at])),
+            by_id,
+            lambda name: _trace(store, int(row_of[name])),
         )
         for code in report["dataset"]["codes"]
     ]
