@@ -151,8 +151,9 @@ class _MeanMessage(torch.autograd.Function):
         for place, rows in enumerate(_parts(neighbours, w)):
             cut = _cut(inputs, rows)
             made = _forward(cut, neighbours[rows], w, *kept[2 * place : 2 * place + 2])
-            dx3 = _share(grad_s[rows], edge_weights, rows, k, w.gate1)
-            d_out = torch.stack([_share(axis, edge_weights, rows, k, w.gate1) for axis in grad_v[:, rows]])
+            share = 1 / k if edge_weights is None else edge_weights[rows, :, None]
+            dx3 = (grad_s[rows, None] * share).to(w.gate1.dtype)
+            d_out = (grad_v[:, rows, None] * share).to(w.gate1.dtype)
             dx1, d_pre1, d_hidden1 = _backward(made, dx3, d_out, cut, w, d_weights)
             _spread(d_inputs, rows, neighbours[rows], dx1, d_pre1, d_hidden1, w)
         grads = [d.to(t.dtype) for d, t in zip((*d_inputs, *d_weights), tensors, strict=True)]
@@ -190,7 +191,7 @@ def _forward(
     hidden1 = cut.vectors_j.index_select(1, source)
     hidden1.view(3, -1, k, hidden1.shape[-1]).add_(cut.vectors_i.unsqueeze(2))
     if cut.edge_v.shape[-1] == 1:
-        hidden1.addcmul_(cut.edge_v, w.hidden1.t())
+        hidden1.addcmul_(cut.edge_v, w.hidden1.t().contiguous())  # with gaps four times slower
     else:
         hidden1 += product(cut.edge_v, w.hidden1)
     x1 = hidden1.new_empty(c, w.scalar1.shape[1])
@@ -222,27 +223,37 @@ def _backward(
     """Gradients of x1 (c, e + h), pre1 (c, n) and the first hidden vectors (3, c, h).
 
     Args:
-        dx3, d_out: gradients of x3 and of the message vectors; used up.
+        dx3, d_out: gradients of x3 and of the message vectors through their means, for r residues
+            (r, k, n + v + 1) and (3, r, k, v), or (r, 1, ...) where those of a residue's edges are alike.
         d: gradients of the weights, added to.
     """
     n, e = made.pre1.shape[1], cut.edge_s.shape[1]
-    d_gate = _gate_backward(d_out, made.vectors3, made.x3, d.gate3)
-    dx3 = product(d_gate, w.gate3.t(), add=dx3)
-    d_hidden = _vector_backward(d_out, made.vectors3, w.vector3, d.vector3, dx3[:, n:-1], made.x3[:, n:-1])
+    edges = (len(dx3), -1)
+    last = Gated(*(each.unflatten(-2, edges) for each in made.vectors3))
+    d_gate = _gate_backward(d_out, last).flatten(0, 1)
+    d.gate3.add_(weight_gradient(d_gate, made.x3))
+    through_mean, dx3 = dx3, product(d_gate, w.gate3.t())
+    dx3.unflatten(0, edges).add_(through_mean)
+    d_flow = (d_out * last.gate).flatten(1, 2)
+    d_hidden = _vector_backward(d_flow, made.vectors3, w.vector3, d.vector3, dx3[:, n:-1], made.x3[:, n:-1])
     d_out = _linear_backward(d_hidden, made.out2, w.hidden3, d.hidden3)
 
-    d_gate = _gate_backward(d_out, made.vectors2, made.pre2, d.gate2)
+    d_gate = _gate_backward(d_out, made.vectors2)
+    d.gate2.add_(weight_gradient(d_gate, made.pre2))
     d.gate_bias2.add_(d_gate.sum(0))
     d_pre = product(d_gate, w.gate2.t(), add=_threshold_backward(dx3[:, :n], made.pre2, 0))
     dx2 = _linear_backward(d_pre, made.x2, w.scalar2, d.scalar2)
-    d_hidden = _vector_backward(d_out, made.vectors2, w.vector2, d.vector2, dx2[:, n:-1], made.x2[:, n:-1])
+    d_flow = d_out.mul_(made.vectors2.gate)
+    d_hidden = _vector_backward(d_flow, made.vectors2, w.vector2, d.vector2, dx2[:, n:-1], made.x2[:, n:-1])
     d_out = _linear_backward(d_hidden, made.out1, w.hidden2, d.hidden2)
 
-    d_gate = _gate_backward(d_out, made.vectors1, made.pre1, d.gate1)
+    d_gate = _gate_backward(d_out, made.vectors1)
+    d.gate1.add_(weight_gradient(d_gate, made.pre1))
     d.gate_bias1.add_(d_gate.sum(0))
     d_pre = product(d_gate, w.gate1.t(), add=_threshold_backward(dx2[:, :n], made.pre1, 0))
     dx1 = _linear_backward(d_pre, made.x1, w.scalar1, d.scalar1)
-    d_hidden = _vector_backward(d_out, made.vectors1, w.vector1, d.vector1, dx1[:, e:], made.x1[:, e:])
+    d_flow = d_out.mul_(made.vectors1.gate)
+    d_hidden = _vector_backward(d_flow, made.vectors1, w.vector1, d.vector1, dx1[:, e:], made.x1[:, e:])
     d.hidden1.add_(weight_gradient(d_hidden, cut.edge_v))
     return dx1, d_pre, d_hidden
 
@@ -261,14 +272,6 @@ def _spread(
     d.edge_v[:, rows] = product(d_hidden1, w.hidden1.t()).unflatten(1, (-1, k))
 
 
-def _share(grad: Tensor, edge_weights: Tensor | None, rows: slice, k: int, like: Tensor) -> Tensor:
-    """Gradient of a mean, (r, channels), to its edges: (c, channels), of the dtype of ``like``."""
-    if edge_weights is None:
-        return (grad / k).to(like.dtype).repeat_interleave(k, 0)
-    each = edge_weights[rows].to(like.dtype).reshape(-1, 1)
-    return grad.to(like.dtype).repeat_interleave(k, 0).mul_(each)
-
-
 def _mean(values: Tensor, edge_weights: Tensor | None, rows: slice, out: Tensor) -> None:
     """Mean over the edges of each residue of a chunk, (c, channels), into its rows of (N, channels)."""
     values = values.unflatten(0, (rows.stop - rows.start, -1))
@@ -282,7 +285,8 @@ def _lengths(vectors: Tensor, out: Tensor) -> None:
     """(3, c, h) -> (c, h)."""
     x, y, z = vectors
     eps = x.new_full((), HALF_EPS if x.dtype == torch.float16 else EPS)
-    torch.sqrt(torch.addcmul(eps, x, x).addcmul_(y, y).addcmul_(z, z), out=out)
+    square = torch.addcmul(eps, x, x).addcmul_(y, y).addcmul_(z, z)
+    torch.mul(square, square.rsqrt(), out=out)  # sqrt goes through a library that is slow on rows with gaps
 
 
 def _scalars_and_lengths(pre: Tensor, hidden: Tensor) -> Tensor:
@@ -298,20 +302,17 @@ def _scalars_and_lengths(pre: Tensor, hidden: Tensor) -> Tensor:
     return x
 
 
-def _gate_backward(d_out: Tensor, made: Gated, gate_input: Tensor, d_gate: Tensor) -> Tensor:
-    """Gradient of the gate before its sigmoid, (c, v); that of its weight is added."""
+def _gate_backward(d_out: Tensor, made: Gated) -> Tensor:
+    """Gradient of the gate before its sigmoid, (c, v)."""
     (x, y, z), (fx, fy, fz) = d_out, made.flow
     grad = torch.addcmul(x * fx, y, fy).addcmul_(z, fz)
-    grad = _sigmoid_backward(grad, made.gate)
-    d_gate.add_(weight_gradient(grad, gate_input))
-    return grad
+    return _sigmoid_backward(grad, made.gate)
 
 
 def _vector_backward(
-    d_out: Tensor, made: Gated, vector: Tensor, d_vector: Tensor, d_length: Tensor, length: Tensor
+    d_flow: Tensor, made: Gated, vector: Tensor, d_vector: Tensor, d_length: Tensor, length: Tensor
 ) -> Tensor:
     """Gradient of the hidden vectors (3, c, h), through the map and through their lengths."""
-    d_flow = d_out.mul_(made.gate)
     d_hidden = _linear_backward(d_flow, made.hidden, vector, d_vector)
     return d_hidden.addcmul_(made.hidden, d_length / length)
 
