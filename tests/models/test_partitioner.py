@@ -17,6 +17,7 @@ from torch import Tensor
 from torch_geometric.nn.pool.select import SelectOutput
 
 from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.models.growth import best
 from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner
 from bioblobs.training.losses import cardinality_loss
@@ -42,19 +43,6 @@ def adjacency(batch: ProteinBatch) -> csr_matrix:
     """Of the symmetrised graph."""
     ones, size = np.ones(batch.edge_index.shape[1]), len(batch.batch)
     return csr_matrix((ones, tuple(batch.edge_index.numpy())), (size, size))
-
-
-def spied(partitioner: Partitioner, method: str) -> list[Any]:
-    """What each call of a method returns, in order."""
-    calls: list[Any] = []
-    original = getattr(partitioner, method)
-
-    def call(*args: Any) -> Any:
-        calls.append(original(*args))
-        return calls[-1]
-
-    setattr(partitioner, method, call)
-    return calls
 
 
 def check_invariants(partitioner: Partitioner, batch: ProteinBatch, blobs: Blobs, x: Tensor) -> None:
@@ -115,15 +103,30 @@ def seed_logits(partitioner: Partitioner, x: Tensor, context: Tensor) -> Tensor:
     return partitioner.seed_logit(hidden)[:, 0]
 
 
-def reference(partitioner: Partitioner, x: Tensor, graph: csr_matrix) -> tuple[Tensor, Tensor, Tensor]:
-    """Section 3 for one protein in evaluation, by plain loops: assignment, embeddings, expected sizes."""
+def hard_of(hard: Tensor, soft: Tensor) -> Tensor:
+    """The value of one with the gradient of the other."""
+    return hard.detach() + soft - soft.detach()
+
+
+def reference(
+    partitioner: Partitioner, x: Tensor, graph: csr_matrix, noise: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Section 3 for one protein, by plain loops and autograd.
+
+    Assignment, embeddings, expected sizes, and (N,) zeros with the gradient of the members' soft weights.
+    """
     neighbours = [set(graph[i].indices.tolist()) for i in range(len(x))]
     context, free = x.mean(0), set(range(len(x)))
-    assignment = torch.full((len(x),), -1)
+    assignment, soft = torch.full((len(x),), -1), torch.zeros(len(x), dtype=x.dtype)
     embedding, expected = [], []
     for slot in range(partitioner.max_clusters):
         logits = seed_logits(partitioner, x, context)
-        seed = max(free, key=lambda i: float(logits[i]))
+        if noise is not None:
+            logits = (logits + noise[slot]) / partitioner.tau
+        seed = max(free, key=lambda i: float(logits.detach()[i]))
+        allowed = torch.tensor([i in free for i in range(len(x))])
+        choice = logits.masked_fill(~allowed, -torch.inf).softmax(0)
+        seed_x = hard_of(x[seed], choice @ x)
         reached = {seed}
         for _ in range(partitioner.k_hop):
             reached |= {j for i in reached for j in neighbours[i] if j in free}
@@ -132,8 +135,8 @@ def reference(partitioner: Partitioner, x: Tensor, graph: csr_matrix) -> tuple[T
         between = sum(len(neighbours[i] & candidates) for i in candidates)
         share = len(neighbours[seed] & candidates) / max(len(neighbours[seed]), 1)
         local = x.new_tensor([math.log(1 + n), share, between / max(n * (n - 1), 1)])
-        theta = partitioner.threshold(torch.cat([x[seed], context, local]))[0]
-        affinity = partitioner.key(x) @ partitioner.query(x[seed]) / math.sqrt(partitioner.key.out_features)
+        theta = partitioner.threshold(torch.cat([seed_x, context, local]))[0]
+        affinity = partitioner.key(x) @ partitioner.query(seed_x) / math.sqrt(partitioner.key.out_features)
         members, p = {seed}, {}
         for _ in range(partitioner.k_hop):
             scores = {
@@ -141,36 +144,64 @@ def reference(partitioner: Partitioner, x: Tensor, graph: csr_matrix) -> tuple[T
                 for i in candidates - members
                 if neighbours[i] & members
             }
-            p |= {i: float(torch.sigmoid(score / partitioner.tau)) for i, score in scores.items()}
-            best = sorted((i for i in scores if scores[i] > 0), key=lambda i: -float(scores[i]))
+            p |= {i: torch.sigmoid(score / partitioner.tau) for i, score in scores.items()}
+            best = sorted((i for i in scores if scores[i] > 0), key=lambda i: -float(scores[i].detach()))
             members |= set(best[: partitioner.cluster_size_max - len(members)])
-        assignment[sorted(members)] = slot
-        embedding.append(x[sorted(members)].mean(0))
-        expected.append(1 + sum(p.values()))
+        joined = torch.stack([p.get(i, x.new_zeros(())) for i in range(len(x))])
+        weight, inside = choice + joined, sorted(members)
+        assignment[inside] = slot
+        soft = soft + (weight - weight.detach()) * (assignment == slot)
+        embedding.append(hard_of(x[inside].mean(0), weight @ x / weight.sum()))
+        expected.append(1 + joined.sum())
         context = context + partitioner.context_step * torch.tanh(partitioner.update(embedding[-1]))
         free -= members
         if len(x) - len(free) >= partitioner.termination_threshold * len(x):
             break
-    return assignment, torch.stack(embedding), torch.tensor(expected, dtype=torch.float32)
+    return assignment, torch.stack(embedding), torch.stack(expected), soft
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("k_hop", "cap", "tau"), [(1, 15, 1.0), (2, 15, 0.3), (3, 6, 0.1)])
-@torch.no_grad()
-def test_partition_is_the_written_method(k_hop: int, cap: int, tau: float) -> None:
-    partitioner = Partitioner(WIDTH, max_clusters=5, cluster_size_max=cap, k_hop=k_hop).eval()
+def test_partition_and_its_gradients_are_the_written_method(
+    k_hop: int, cap: int, tau: float, training: bool
+) -> None:
+    shape: dict[str, Any] = {"max_clusters": 5, "cluster_size_max": cap, "k_hop": k_hop}
+    partitioner = Partitioner(WIDTH, **shape).train(training)
     partitioner.tau.fill_(tau)
     batch = proteins(*LENGTHS)
-    x = embeddings(batch)
-    blobs, exact = cut(partitioner, batch, x), copy.deepcopy(partitioner).double()
-    graph = adjacency(batch)
+    x, exact = embeddings(batch).requires_grad_(), copy.deepcopy(partitioner).double()
+    exact_x = x.detach().double().requires_grad_()
+    noise = partitioner._noise(x)
+    partitioner._noise = lambda _: noise  # type: ignore[method-assign]
+    blobs, graph, total = cut(partitioner, batch, x), adjacency(batch), torch.zeros((), dtype=torch.double)
+    directions = [torch.randn_like(part) for part in (blobs.embedding, blobs.expected_size, blobs.soft)]
     for protein in range(batch.num_proteins):
         own = (batch.batch == protein).numpy()
-        assignment, embedding, expected = reference(exact, x[own].double(), graph[own][:, own])
+        given = None if noise is None else noise[:, own].double()
+        assignment, embedding, expected, soft = reference(exact, exact_x[own], graph[own][:, own], given)
         assert torch.equal(blobs.assignment[own], assignment)
         made = len(embedding)
         assert blobs.mask[protein].tolist() == [True] * made + [False] * (partitioner.max_clusters - made)
-        torch.testing.assert_close(blobs.embedding[protein, :made].double(), embedding, atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(blobs.expected_size[protein, :made], expected, atol=1e-4, rtol=1e-4)
+        close = {"atol": 1e-4, "rtol": 1e-4, "check_dtype": False}
+        torch.testing.assert_close(blobs.embedding[protein, :made], embedding, **close)
+        torch.testing.assert_close(blobs.expected_size[protein, :made], expected, **close)
+        for part, direction in ((embedding, directions[0]), (expected, directions[1])):
+            total = total + (part * direction[protein, :made]).sum()
+        total = total + (soft * directions[2][own]).sum()
+    total.backward()
+    parts = zip((blobs.embedding, blobs.expected_size, blobs.soft), directions, strict=True)
+    # Slots that were not filled: what is made of them must not matter.
+    sum((part * direction).sum() for part, direction in parts).backward()  # type: ignore[union-attr]
+    found = {name: weight.grad for name, weight in partitioner.named_parameters()} | {"x": x.grad}
+    for name, weight in [*exact.named_parameters(), ("x", exact_x)]:
+        if name == "seed_logit.bias":  # a constant added to all logits changes no softmax
+            continue
+        assert weight.grad is not None and found[name] is not None
+        scale = float(weight.grad.abs().max())
+        assert scale > 0, name
+        torch.testing.assert_close(
+            found[name], weight.grad, atol=1e-4 * scale, rtol=1e-3, check_dtype=False, msg=name
+        )
 
 
 def test_permuting_proteins_permutes_the_result_and_no_protein_sees_another() -> None:
@@ -223,26 +254,6 @@ def test_the_gradient_reaches_every_weight_and_the_embeddings(training: bool) ->
     gradients = {name: partitioner.get_parameter(name).grad for name in names} | {"x": x.grad}
     for name, gradient in gradients.items():
         assert gradient is not None and gradient.isfinite().all() and gradient.abs().max() > 0, name
-
-
-def test_straight_through_is_the_hard_choice_with_the_gradient_of_the_soft_mean_alone() -> None:
-    # The trap: hard + soft - stop(soft), both differentiable, gives the features twice the gradient.
-    partitioner, batch = Partitioner(WIDTH, max_clusters=1).eval(), proteins(30)
-    x = embeddings(batch).requires_grad_()
-    seeds, grown, queried = spied(partitioner, "_seed"), spied(partitioner, "_grow"), []
-    partitioner.query.register_forward_pre_hook(lambda _, given: queried.append(given[0]))
-    blob = cut(partitioner, batch, x).embedding[0, 0]
-    seed, (rows, real, p, _), direction = seeds[0], grown[0], torch.randn(WIDTH)
-    inputs = [x, partitioner.query.weight, partitioner.seed_logit.weight, partitioner.alpha]
-    for made, chosen, weight in ((blob, rows[real], seed.soft + p), (queried[0][0], seed.mask, seed.soft)):
-        soft_mean = weight @ x / weight.sum()
-        torch.testing.assert_close(made, x[chosen].mean(0))
-        assert not torch.allclose(made, soft_mean)
-        found, expected = (
-            torch.autograd.grad(value @ direction, inputs, retain_graph=True, materialize_grads=True)
-            for value in (made, soft_mean)
-        )
-        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("prior", [1.0, 40.0])
@@ -303,8 +314,8 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
 
 def test_members_are_ranked_where_probabilities_all_round_to_one() -> None:
     # At a low temperature sigmoid(score / tau) is 1.0 for scores that still differ.
-    partitioner, layout = Partitioner(WIDTH), Layout(torch.tensor([0, 0, 0, 0, 1, 1]), 2)
+    layout = Layout(torch.tensor([0, 0, 0, 0, 1, 1]), 2)
     scores = torch.tensor([2e3, 5e3, 3e3, 9e3, -1.0, 4e3])
     considered = torch.tensor([True, True, True, False, True, True])
-    rows, joins = partitioner._best(scores, considered, torch.tensor([2, 2]), layout)
-    assert [each[kept].tolist() for each, kept in zip(rows, joins, strict=True)] == [[1, 2], [5]]
+    rows = best(scores, considered, torch.tensor([2, 2]), 15, layout)
+    assert [[row for row in each if row < len(scores)] for each in rows.tolist()] == [[1, 2], [5]]

@@ -10,17 +10,17 @@ import warnings
 import torch
 from torch import Tensor
 
-from bioblobs.models.segments import segment_sum
-
 
 class Layout:
     """Between one value a residue (N,), one a protein (B,), and one row a protein (B, L).
 
-    Rows are padded, so only single numbers a residue are ever put into them, never embeddings.
+    Rows are padded, so only a few numbers a residue are ever put into them, never embeddings. Sums over a
+    protein and products with its vector are matrix products over all pairs of a protein and a residue.
 
     Attributes:
         length: (B,) residues of each protein.
         starts: (B,) its first residue.
+        index: (N,) 0, 1, ...
     """
 
     def __init__(self, batch: Tensor, size: int, longest: int | None = None) -> None:
@@ -31,8 +31,10 @@ class Layout:
         self.length = count.float()
         self.starts = count.cumsum(0) - count
         self.longest = int(count.max()) if longest is None else longest
-        own = torch.arange(len(batch), device=batch.device)
-        self.place = own + (batch * self.longest - self.starts.index_select(0, batch))  # (N,)
+        self.index = torch.arange(len(batch), device=batch.device)
+        self.protein = (torch.arange(size, device=batch.device)[:, None] == batch).float()  # (B, N) one-hot
+        self.own = batch * len(batch) + self.index  # (N,) where it is 1
+        self.place = self.index + (batch * self.longest - self.starts.index_select(0, batch))  # (N,)
 
     def spread(self, values: Tensor) -> Tensor:
         """Each residue's protein's value: (B, ...) -> (N, ...)."""
@@ -40,13 +42,28 @@ class Layout:
         return values.index_select(0, self.batch)
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum a protein: (N, ...) -> (B, ...)."""
-        return segment_sum(values, self.batch, self.size)
+        """Sum a protein: (N,) -> (B,), or (N, D) -> (B, D)."""
+        return self.protein @ values
+
+    def by_protein(self, values: Tensor) -> Tensor:
+        """(N,) -> (B, N), each value in its protein's row, zero elsewhere."""
+        return self.protein * values
+
+    def dot(self, residues: Tensor, vectors: Tensor, add: Tensor | None = None) -> Tensor:
+        """Scalar product of each residue with its protein's vector: (N, D), (B, D) -> (N,), plus (B, 1)."""
+        every = vectors @ residues.t() if add is None else torch.addmm(add, vectors, residues.t())
+        return every.view(-1).index_select(0, self.own)
+
+    def weighted(self, weights: Tensor, vectors: Tensor) -> Tensor:
+        """Sum of its protein's vectors with each residue's weights: (N, S), (B, S, D) -> (N, D)."""
+        padded = weights.new_zeros(self.size * self.longest, weights.shape[1])
+        padded = padded.index_copy_(0, self.place, weights).view(self.size, self.longest, -1)
+        return (padded @ vectors).flatten(0, 1).index_select(0, self.place)
 
     def rows(self, values: Tensor, fill: float) -> Tensor:
         """(N,) -> (B, L), with ``fill`` past the end of a protein."""
         padded = values.new_full((self.size * self.longest,), fill)
-        return padded.scatter(0, self.place, values).view(self.size, self.longest)
+        return padded.scatter_(0, self.place, values).view(self.size, self.longest)
 
     def flat(self, rows: Tensor) -> Tensor:
         """(B, L) -> (N,)."""
@@ -62,9 +79,9 @@ class Neighbourhoods:
 
     def __init__(self, edge_index: Tensor, residues: int) -> None:
         """``edge_index`` (2, E): source and target of each edge, below ``residues``, sorted by target."""
-        source, target = edge_index
-        ends = torch.arange(residues + 1, device=target.device)
-        pointer = torch.searchsorted(target.contiguous(), ends)
+        source, target = edge_index.int()  # what the library of the product computes with
+        ends = torch.arange(residues + 1, dtype=torch.int, device=target.device)
+        pointer = torch.searchsorted(target, ends, out_int32=True)
         self.degree = pointer.diff().float().clamp_min(1)
         with warnings.catch_warnings():
             # torch says that its sparse CSR layout is a beta; a product with a vector is all that is used.
@@ -82,16 +99,10 @@ class Neighbourhoods:
         return self.matrix @ chosen.float()
 
 
-def put(rows: Tensor, real: Tensor, values: Tensor, length: int, fill: float) -> Tensor:
-    """(length,) values (...) at their rows (...) where ``real``, ``fill`` elsewhere.
+def put(rows: Tensor, values: Tensor, length: int, fill: float) -> Tensor:
+    """(length,) values (...) at their rows (...), ``fill`` elsewhere; row ``length`` is no row.
 
-    Without asking the device how many are real; real rows must differ from one another.
+    Rows must differ from one another, apart from that.
     """
-    spare = torch.where(real, rows, length)  # one more place, for those that are not
     made = values.new_full((length + 1,), fill)
-    return made.scatter(0, spare.flatten(), values.flatten())[:length]
-
-
-def one_hot(rows: Tensor, real: Tensor, length: int) -> Tensor:
-    """(length,) True at the rows (...) that are real."""
-    return put(rows, real, real, length, False)
+    return made.scatter_(0, rows.flatten(), values.flatten())[:length]

@@ -6,18 +6,16 @@ Algorithm, section 3 (Wang & Oliver, "BioBlobs", arXiv 2510.01632).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from bioblobs.models.layout import Layout, Neighbourhoods, one_hot, put
+from bioblobs.models.growth import Growth, Inputs, Terms, grow
+from bioblobs.models.layout import Layout, Neighbourhoods, put
 from bioblobs.models.segments import segment_pool
-from bioblobs.models.straight_through import straight_through_mean
 
 LOCAL_STATISTICS = 3
 """log #candidates, share of the seed's edges that go to candidates, density among candidates."""
@@ -46,27 +44,6 @@ class Blobs:
     mask: Tensor
     size: Tensor
     expected_size: Tensor
-
-
-@dataclass
-class Seeds:
-    """One residue a protein: its row (B,), (N,) True there, and (N,) its soft choice: 0 without gradients."""
-
-    rows: Tensor
-    mask: Tensor
-    soft: Tensor
-
-
-class _Slot(NamedTuple):
-    """What one slot leaves behind."""
-
-    rows: Tensor  # (B, M) residues, the seed first
-    real: Tensor  # (B, M) which of them are members
-    p: Tensor  # (B, M)
-    soft: Tensor  # (B, M) soft weight, with its gradient
-    blob: Tensor  # (B, D)
-    size: Tensor  # (B,)
-    expected: Tensor  # (B,)
 
 
 class Partitioner(Select):
@@ -169,137 +146,58 @@ class Partitioner(Select):
         """
         x = x.float()
         layout, graph = Layout(batch, size, longest), Neighbourhoods(edge_index, len(x))
-        projected, keys = self.seed_residue(x), self.key(x)  # once a protein, not once a slot
-        context = segment_pool(x, batch, size, "mean")  # (B, D)
-        noise = self._noise(x)
-        free, active = torch.ones_like(batch, dtype=torch.bool), batch.new_ones(size, dtype=torch.bool)
-        covered = x.new_zeros(size)
-        made: list[_Slot] = []
-        for slot in range(self.max_clusters):
-            allowed = free & layout.spread(active)
-            seed = self._seed(projected, context, noise, slot, allowed, active, layout)
-            rows, real, p, members = self._grow(x, keys, context, seed, allowed, active, layout, graph)
-            count = real.sum(1).to(x.dtype)  # (B,)
-            soft = seed.soft + p  # (N,)
-            hard = (x.detach()[rows] * real[..., None]).sum(1) / count.clamp_min(1)[:, None]
-            blob = straight_through_mean(hard, x, soft, batch)  # (B, D)
-            made.append(
-                _Slot(rows, real, p.detach()[rows], soft[rows], blob, count, layout.total(p) + active)
-            )
-            context = context + self.context_step * torch.tanh(self.update(blob)) * active[:, None]
-            free = free & ~members
-            covered = covered + count
-            active = active & (covered < self.termination_threshold * layout.length)
-        return self._blobs(made, x)
+        inputs = Inputs(
+            x=x,
+            projected=self.seed_residue(x),  # once a protein, not once a slot
+            keys=self.key(x),
+            context=segment_pool(x, batch, size, "mean"),
+            seed_context=self.seed_context.weight,
+            seed_logit=self.seed_logit.weight,
+            query=self.query.weight,
+            alpha=self.alpha,
+            threshold=self.threshold.get_parameter("0.weight"),
+            threshold_bias=self.threshold.get_parameter("0.bias"),
+            theta=self.threshold.get_parameter("2.weight"),
+            theta_bias=self.threshold.get_parameter("2.bias"),
+            update=self.update.weight,
+            update_bias=self.update.bias,
+        )
+        terms = Terms(
+            max_clusters=self.max_clusters,
+            cluster_size_max=self.cluster_size_max,
+            termination_threshold=self.termination_threshold,
+            k_hop=self.k_hop,
+            context_step=self.context_step,
+            tau=self.tau,
+            noise=self._noise(x),
+        )
+        return _blobs(grow(inputs, terms, layout, graph))
 
     def _noise(self, x: Tensor) -> Tensor | None:
         """(S, N) Gumbel noise for the seeds of every slot, in training."""
         if not self.training:
             return None
-        return -x.new_empty(self.max_clusters, len(x)).exponential_().log_()
+        uniform = x.new_empty(self.max_clusters, len(x)).uniform_(torch.finfo(x.dtype).tiny, 1)
+        return -(-uniform.log_()).log_()
 
-    def _blobs(self, made: list[_Slot], x: Tensor) -> Blobs:
-        """Slots -> one value a residue, and one a blob."""
-        rows, real = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[:2])  # (B, S, M)
-        p, soft = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[2:4])
-        blobs, count, expected = (torch.stack(part, 1) for part in list(zip(*made, strict=True))[4:])
-        seed = torch.zeros_like(real)
-        seed[..., 0] = real[..., 0]
-        slot = torch.arange(len(made), device=x.device)[:, None].expand_as(rows)
-        return Blobs(
-            assignment=put(rows, real, slot, len(x), -1),
-            membership=put(rows, real, torch.where(seed, 1.0, p), len(x), 0.0),
-            soft=put(rows, real, soft - soft.detach(), len(x), 0.0),
-            seeds=put(rows, real, seed, len(x), False),
-            embedding=blobs,
-            mask=count > 0,
-            size=count,
-            expected_size=expected,
-        )
 
-    def _seed(
-        self,
-        projected: Tensor,
-        context: Tensor,
-        noise: Tensor | None,
-        slot: int,
-        allowed: Tensor,
-        active: Tensor,
-        layout: Layout,
-    ) -> Seeds:
-        """One allowed residue in each active protein."""
-        hidden = torch.relu(projected + layout.spread(self.seed_context(context)))  # (N, h)
-        logits = self.seed_logit(hidden).squeeze(-1)
-        if noise is not None:
-            logits = (logits + noise[slot]) / self.tau
-        lowest = torch.finfo(logits.dtype).min
-        rows = layout.rows(logits.masked_fill(~allowed, lowest), lowest)  # (B, L)
-        chosen = (layout.starts + rows.detach().argmax(1)).clamp_max(len(allowed) - 1)
-        mask = one_hot(chosen, active, len(allowed))
-        if not torch.is_grad_enabled():
-            return Seeds(chosen, mask, torch.zeros_like(logits))
-        return Seeds(chosen, mask, layout.flat(rows.softmax(1)) * allowed)
-
-    def _grow(
-        self,
-        x: Tensor,
-        keys: Tensor,
-        context: Tensor,
-        seed: Seeds,
-        allowed: Tensor,
-        active: Tensor,
-        layout: Layout,
-        graph: Neighbourhoods,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Rows of the members (B, M), seed first; which of them are real; p (N,) of those considered.
-
-        And (N,) True on the members.
-        """
-        hard = x.detach()[seed.rows] * active[:, None]
-        # The soft choice sums to one, so that its weighted sum is its weighted mean.
-        seed_x = straight_through_mean(hard, x, seed.soft, layout.batch)  # (B, D)
-        next_to_seed = graph.count(seed.mask)
-        reached = seed.mask | (allowed & (next_to_seed > 0))
-        for _ in range(1, self.k_hop):
-            reached = reached | (allowed & (graph.count(reached) > 0))
-        candidates = reached & ~seed.mask
-        local = self._local_statistics(candidates, seed, active, layout, graph)  # (B, 3)
-        theta = self.threshold(torch.cat([seed_x, context, local], -1)).squeeze(-1)
-        affinity = (layout.spread(self.query(seed_x)) * keys).sum(-1) / math.sqrt(keys.shape[-1])
-        affinity = affinity - layout.spread(theta)  # (N,)
-        members, into, p = seed.mask, next_to_seed, torch.zeros_like(affinity)
-        rows, real, room = [seed.rows[:, None]], [active[:, None]], self.cluster_size_max - active.long()
-        for hop in range(self.k_hop):
-            if hop:
-                into = graph.count(members)
-            considered = candidates & ~members & (into > 0)
-            score = affinity + self.alpha * into / graph.degree
-            p = torch.where(considered, torch.sigmoid(score / self.tau), p)
-            joined, taken = self._best(score.detach(), considered, room, layout)
-            members = members | one_hot(joined, taken, len(x))
-            rows.append(joined)
-            real.append(taken)
-            room = room - taken.sum(1)
-        return torch.cat(rows, 1), torch.cat(real, 1), p, members
-
-    def _best(self, score: Tensor, considered: Tensor, room: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Rows (B, m) of each protein's best considered residues, and which of them join: p > 1/2, in room.
-
-        By score, which orders as p does: p rounds to 1/2 or to 1 where scores still differ.
-        """
-        ranked = layout.rows(score.masked_fill(~considered, -torch.inf), -torch.inf)
-        best, order = ranked.sort(dim=1, descending=True, stable=True)  # ties keep the order of residues
-        best, order = best[:, : self.cluster_size_max], order[:, : self.cluster_size_max]
-        place = torch.arange(best.shape[1], device=best.device)
-        taken = (best > 0) & (place < room[:, None])
-        return torch.where(taken, layout.starts[:, None] + order, 0), taken
-
-    def _local_statistics(
-        self, candidates: Tensor, seed: Seeds, active: Tensor, layout: Layout, graph: Neighbourhoods
-    ) -> Tensor:
-        """(B, 3): log(1 + n), share of the seed's edges into candidates, edge density among them."""
-        inside = graph.count(candidates)  # (N,) edges from each residue into the candidates
-        n = layout.total(candidates.to(inside.dtype))
-        share = inside[seed.rows] / graph.degree[seed.rows] * active
-        density = layout.total(inside * candidates) / (n * (n - 1)).clamp_min(1)
-        return torch.stack([n.log1p(), share, density], -1)
+def _blobs(made: Growth) -> Blobs:
+    """One value a residue, and one a blob."""
+    rows = torch.stack([slot.rows for slot in made.slots], 1)  # (B, S, M)
+    p = torch.stack([slot.p for slot in made.slots])  # (S, N)
+    size = torch.stack([slot.size for slot in made.slots], 1)
+    slots, residues = p.shape
+    number = torch.arange(slots, device=rows.device)[:, None].expand_as(rows)
+    assignment = put(rows, number, residues, -1)
+    inside, chosen = assignment >= 0, assignment.clamp_min(0)[None]
+    seeds = put(rows[..., 0], torch.ones_like(rows[..., 0], dtype=torch.bool), residues, False)
+    return Blobs(
+        assignment=assignment,
+        membership=p.gather(0, chosen)[0].mul_(inside).masked_fill_(seeds, 1.0),
+        soft=made.soft.gather(0, chosen)[0] * inside,
+        seeds=seeds,
+        embedding=made.embedding,
+        mask=size > 0,
+        size=size,
+        expected_size=made.expected_size,
+    )
