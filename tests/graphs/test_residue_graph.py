@@ -105,7 +105,7 @@ def test_coinciding_residues_are_neighbours_but_never_their_own() -> None:
     assert (lists[:12] < 12).all()
     assert all(len(set(row)) == 4 for row in lists)
     graph = build_graph(batch_of([np.repeat(ca[:, None], 4, 1)], k=4))
-    assert all(getattr(graph, name).isfinite().all() for name in ("node_s", "node_v", "edge_s", "edge_v"))
+    assert all(getattr(graph, name).isfinite().all() for name in ("node_s", "node_v", "radial", "edge_v"))
 
 
 @pytest.mark.parametrize("edge_types", ["knn_6", "knn_50", "eps_8"])
@@ -145,7 +145,8 @@ def test_scalars_are_invariant_and_vectors_turn_with_the_protein(
     assert a.node_s.dtype == dtype
     # Float32 loses digits at the coordinates themselves: 100 angstrom carry an error of 1e-5.
     torch.testing.assert_close(a.node_s, b.node_s, atol=atol, rtol=0)
-    torch.testing.assert_close(a.edge_s, b.edge_s, atol=atol, rtol=0)
+    torch.testing.assert_close(a.radial, b.radial, atol=atol, rtol=0)
+    assert torch.equal(a.waves, b.waves) and torch.equal(a.offsets, b.offsets)
     for before, after in ((a.node_v, b.node_v), (a.edge_v, b.edge_v)):
         torch.testing.assert_close(torch.einsum("xy,y...->x...", rotation, before), after, atol=atol, rtol=0)
 
@@ -256,10 +257,12 @@ def test_edge_features_come_from_the_pair_of_residues() -> None:
         j = int(batch.neighbours[i, place])
         delta = ca[j] - ca[i]
         torch.testing.assert_close(graph.edge_v[:, i, place, 0], delta / delta.norm())
-        torch.testing.assert_close(graph.edge_s[i, place, :16], radial_basis(delta.norm(), 16))
+        torch.testing.assert_close(graph.radial[i, place], radial_basis(delta.norm(), 16))
         # Vaswani et al. (2017): cos and sin of offset / 10000^(2m/16).
         angle = torch.tensor([(j - i) / 1e4 ** (2 * m / 16) for m in range(8)])
-        torch.testing.assert_close(graph.edge_s[i, place, 16:], torch.cat([angle.cos(), angle.sin()]))
+        torch.testing.assert_close(
+            graph.waves[graph.offsets[i, place]], torch.cat([angle.cos(), angle.sin()])
+        )
 
 
 def test_radial_basis_peaks_at_evenly_spaced_centres() -> None:
@@ -298,5 +301,5 @@ def test_a_missing_oxygen_touches_no_feature() -> None:
     without = replace(batch, coordinates=batch.coordinates.clone())
     without.coordinates[:, 3] = torch.nan
     a, b = build_graph(batch), build_graph(without)
-    for name in ("node_s", "node_v", "edge_s", "edge_v"):
+    for name in ("node_s", "node_v", "radial", "edge_v"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name))

@@ -40,6 +40,13 @@ def test_embeddings_are_invariant_under_rigid_motion(real_batch: ProteinBatch, n
         torch.testing.assert_close(embed(encoder, moved), still, atol=1e-8, rtol=0)
 
 
+def test_edges_are_one_gvp_over_radial_basis_and_waves(real_batch: ProteinBatch) -> None:
+    encoder = small().double()
+    graph = build_graph(replace(real_batch, coordinates=real_batch.coordinates.double()))
+    plain = encoder.edge_in(torch.cat([graph.radial, graph.waves[graph.offsets]], -1), graph.edge_v)
+    torch.testing.assert_close(encoder._edges(graph), plain)
+
+
 def test_embeddings_tell_mirror_images_apart(real_batch: ProteinBatch) -> None:
     mirrored = replace(real_batch, coordinates=real_batch.coordinates * torch.tensor([-1.0, 1, 1]))
     encoder = small()

@@ -145,9 +145,11 @@ def symmetrised(neighbours: Tensor, valid: Tensor, mutual: Tensor) -> Tensor:
     if not valid.all():
         real = valid.view(-1)
         source, target = source[real], target[real]
-    order = torch.cat([target, back_target]).int().sort(stable=True)  # int: a radix sort
-    source = torch.cat([source, back_source]).index_select(0, order.indices)
-    return torch.stack([source, order.values.long()])
+    source, target = torch.cat([source, back_source]), torch.cat([target, back_target])
+    # numpy sorts integers of up to 16 bits by radix, which takes a fourth of the time of any other sort.
+    narrow = target.numpy().astype(np.min_scalar_type(len(neighbours)))
+    order = torch.from_numpy(narrow.argsort(kind="stable"))
+    return torch.stack([source.index_select(0, order), target.index_select(0, order)])
 
 
 class BatchDataset(Dataset[ProteinBatch]):

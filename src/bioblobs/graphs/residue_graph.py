@@ -75,14 +75,19 @@ class ResidueGraph:
 
     Attributes:
         node_s, node_v: (N, 6) and (3, N, 3).
-        edge_s, edge_v: (N, k, e) and (3, N, k, 1).
+        radial: (N, k, e/2) radial basis of the distance, the first half of the edge scalars.
+        waves: (R, e/2) sines and cosines of every sequence offset that may occur, the second half.
+        offsets: (N, k) row of ``waves`` of each edge: there are fewer offsets than edges.
+        edge_v: (3, N, k, 1).
         neighbours: (N, k) source row of each edge.
         edge_weights: (N, k) 1/degree on real edges, 0 on padding; None where every edge is real.
     """
 
     node_s: Tensor
     node_v: Tensor
-    edge_s: Tensor
+    radial: Tensor
+    waves: Tensor
+    offsets: Tensor
     edge_v: Tensor
     neighbours: Tensor
     edge_weights: Tensor | None
@@ -102,9 +107,7 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     neighbour_ca = torch.stack([axis.index_select(0, source) for axis in ca]).view(3, *shape)
     delta = neighbour_ca - ca[..., None]  # (3, N, k): from i to j
     distance = delta.square().sum(0).sqrt()
-    offset = batch.positions.index_select(0, source).view(shape) - batch.positions[:, None]
-    half = edge_scalars // 2
-    edge_s = torch.cat([radial_basis(distance, half), offset_waves(offset, half, batch.reach)], -1)
+    later = batch.positions + batch.reach  # offsets from -reach on become rows from 0 on
     edge_v = (delta / distance.clamp_min(1e-6))[..., None]
     weights = None
     if batch.edge_valid is not None:
@@ -113,7 +116,9 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     return ResidueGraph(
         node_s=dihedral_features(coordinates, bonded),
         node_v=orientation_features(coordinates, bonded),
-        edge_s=edge_s,
+        radial=radial_basis(distance, edge_scalars // 2),
+        waves=offset_waves(batch.reach, edge_scalars // 2, like=ca),
+        offsets=later.index_select(0, source).view(shape) - batch.positions[:, None],
         edge_v=edge_v,
         neighbours=batch.neighbours,
         edge_weights=weights,
@@ -182,14 +187,11 @@ def radial_basis(distance: Tensor, count: int) -> Tensor:
     return gap.square_().neg_().clamp_min_(LEAST_EXPONENT).exp2_()
 
 
-def offset_waves(offset: Tensor, count: int, reach: int) -> Tensor:
-    """(..., count) sines and cosines of the sequence offset j - i (Vaswani et al. 2017, section 3.5).
+def offset_waves(reach: int, count: int, like: Tensor) -> Tensor:
+    """(2 reach + 1, count) sines and cosines of the sequence offsets j - i from -reach to reach.
 
-    Looked up, since there are fewer offsets, -reach..reach, than edges.
+    On the device and of the type of ``like``. Source: Vaswani et al. 2017, section 3.5.
     """
-    rate = torch.exp(
-        torch.arange(0, count, 2, device=offset.device, dtype=torch.float32) * (-math.log(1e4) / count)
-    )
-    angle = torch.arange(-reach, reach + 1, device=offset.device)[:, None] * rate
-    table = torch.cat([angle.cos(), angle.sin()], -1)[:, :count]
-    return table.index_select(0, (offset + reach).reshape(-1)).view(*offset.shape, count)
+    rate = torch.exp(torch.arange(0, count, 2, device=like.device) * (-math.log(1e4) / count))
+    angle = torch.arange(-reach, reach + 1, device=like.device)[:, None] * rate
+    return torch.cat([angle.cos(), angle.sin()], -1)[:, :count].to(like.dtype)

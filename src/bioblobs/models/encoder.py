@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bioblobs.graphs.residue_graph import EDGE_VECTORS, NODE_DIMS, ResidueGraph
-from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm
+from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm, vector_norm
 from bioblobs.models.message import Message
 
 SEQUENCE_DIM = 20
@@ -98,7 +99,21 @@ class Encoder(nn.Module):
     def embed(self, node_s: Tensor, node_v: Tensor, graph: ResidueGraph) -> Tensor:
         """Residue embeddings (N, D) from :meth:`scalars` and (3, N, v) vectors, on the edges of ``graph``."""
         node = self.node_norm(*self.node_in(node_s, node_v))
-        edge = self.edge_norm(*self.edge_in(graph.edge_s, graph.edge_v))
+        edge = self.edge_norm(*self._edges(graph))
         for layer in self.layers:
             node = layer(node, edge, graph.neighbours, graph.edge_weights)
         return self.out(*self.out_norm(*node))[0]
+
+    def _edges(self, graph: ResidueGraph) -> Pair:
+        """The edges' GVP, (N, k, e) and (3, N, k, w): a linear map of [radial, waves, length] is a sum of maps.
+
+        That of the waves is one of the table they are looked up in.
+        """
+        gvp = self.edge_in
+        hidden = gvp.w_h(graph.edge_v)
+        parts = [graph.radial.shape[-1], graph.waves.shape[-1], gvp.hidden]
+        radial, waves, length = gvp.w_s.weight.split(parts, 1)
+        table = F.linear(graph.waves, waves, gvp.w_s.bias)
+        of_offset = table.index_select(0, graph.offsets.view(-1)).view(*graph.offsets.shape, -1)
+        s_pre = of_offset + F.linear(graph.radial, radial) + F.linear(vector_norm(hidden), length)
+        return gvp.gated(s_pre, hidden)

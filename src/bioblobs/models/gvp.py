@@ -51,7 +51,10 @@ class GVP(nn.Module):
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
         """(..., n), (3, ..., v) -> (..., n'), (3, ..., v')."""
         hidden = self.w_h(vectors)  # (3, ..., h)
-        s_pre = self.w_s(torch.cat([scalars, vector_norm(hidden)], -1))  # (..., n')
+        return self.gated(self.w_s(torch.cat([scalars, vector_norm(hidden)], -1)), hidden)
+
+    def gated(self, s_pre: Tensor, hidden: Tensor) -> Pair:
+        """Scalars before their activation (..., n') and V W_h (3, ..., h) -> (..., n'), (3, ..., v')."""
         scalars = F.relu(s_pre) if self.activation else s_pre
         if not self.dims_out[1]:
             return scalars, hidden[..., :0]
