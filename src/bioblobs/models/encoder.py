@@ -105,9 +105,9 @@ class Encoder(nn.Module):
         return self.out(*self.out_norm(*node))[0]
 
     def _edges(self, graph: ResidueGraph) -> Pair:
-        """The edges' GVP, (N, k, e) and (3, N, k, w): a linear map of [radial, waves, length] is a sum of maps.
+        """The edges' GVP over [radial, waves], (N, k, e) and (3, N, k, w).
 
-        That of the waves is one of the table they are looked up in.
+        A linear map of a concatenation is a sum of maps; that of the waves is one of their table.
         """
         gvp = self.edge_in
         hidden = gvp.w_h(graph.edge_v)
