@@ -191,10 +191,7 @@ def _slots(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) 
 def _seed(
     inputs: Inputs, context: Tensor, allowed: Tensor, number: int, terms: Terms, layout: Layout
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Row (B,) of one allowed residue in each active protein, the soft choice (N,), and (N, h) behind it.
-
-    The head's last bias is left out: added to all logits of a protein, it changes nothing.
-    """
+    """Row (B,) of one allowed residue in each active protein, the soft choice (N,), and (N, h) behind it."""
     hidden = layout.spread(F.linear(context, inputs.seed_context)).add_(inputs.projected).relu_()
     if terms.noise is None:
         logits = torch.mv(hidden, inputs.seed_logit[0])

@@ -86,7 +86,7 @@ class Partitioner(Select):
         self.context_step = context_step
         self.seed_residue = nn.Linear(in_channels, hidden)
         self.seed_context = nn.Linear(in_channels, hidden, bias=False)
-        self.seed_logit = nn.Linear(hidden, 1)
+        self.seed_logit = nn.Linear(hidden, 1, bias=False)  # a bias would change no softmax
         self.query = nn.Linear(in_channels, hidden, bias=False)
         self.key = nn.Linear(in_channels, hidden, bias=False)
         self.alpha = nn.Parameter(torch.ones(()))

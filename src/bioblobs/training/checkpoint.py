@@ -20,7 +20,7 @@ from bioblobs.parameters.reads import unrecorded
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 
-FORMAT = 2
+FORMAT = 3
 PREFIX = "model."
 """Of the network's weights in the LightningModule's state."""
 
