@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bioblobs.models.gvp import EPS
+from bioblobs.models.kernels import mean_message as kernels
 from bioblobs.models.products import RECURRING, product, weight_gradient
 
 HALF_EPS = 1e-6
@@ -110,6 +111,8 @@ def mean_message(
         dtype = torch.get_autocast_dtype(kind)
         inputs = Inputs(*(tensor.to(dtype) for tensor in inputs))
         weights = Weights(*(tensor.to(dtype) for tensor in weights))
+    if kernels.suits(inputs):
+        return kernels.mean_message(inputs, neighbours, edge_weights, weights)
     keep = keep and torch.is_grad_enabled()
     scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, keep, *inputs, *weights)
     return scalars, vectors

@@ -1,0 +1,75 @@
+"""The C++ sources beside this file, compiled at first use and loaded.
+
+A compiler (``c++``, or what the variable CXX names) is all it needs, and some seconds, once for each version of
+the sources and kind of processor; the library lies in the user's cache folder. Without a compiler, or on another
+processor than x86 with AVX2, the model takes torch's operations instead.
+
+torch.utils.cpp_extension would compile it as well, but needs ninja on the path, and where a build was killed its
+next caller waits for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+SOURCE = Path(__file__).with_name("mean_message.cpp")
+FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-shared"]
+OF_PROCESSOR = {
+    "AVX512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
+    "AVX2": ["-mavx2", "-mfma"],
+}
+"""By what torch calls the processor."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled functions, or None where there are none: :func:`reason` says why."""
+    return _found()[0]
+
+
+def reason() -> str | None:
+    """Why there is no library, in one line."""
+    return _found()[1]
+
+
+@functools.cache
+def _found() -> tuple[ctypes.CDLL | None, str | None]:
+    flags = OF_PROCESSOR.get(torch.backends.cpu.get_cpu_capability())
+    if flags is None:
+        return None, "this processor has no AVX2"
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None:
+        return None, "there is no C++ compiler (c++)"
+    try:
+        return ctypes.CDLL(str(_built(compiler, [*FLAGS, *flags]))), None
+    except subprocess.CalledProcessError as error:
+        first = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip())
+        return None, f"{compiler} could not compile {SOURCE.name}: {first}"
+    except OSError as error:
+        return None, f"{SOURCE.name} could not be compiled or loaded: {error}"
+
+
+def _built(compiler: str, flags: list[str]) -> Path:
+    """The library of these sources, this compiler and these flags, made if it is not there."""
+    sources = [path.read_bytes() for path in sorted(SOURCE.parent.glob("*.[ch]*"))]
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, text=True).stdout
+    key = hashlib.sha256(b"\0".join([*sources, version.encode(), " ".join(flags).encode()])).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioblobs"
+    made = cache / f"{SOURCE.stem}-{key}.so"
+    if not made.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:  # several processes may be at it at once
+            part = Path(folder) / made.name
+            command = [compiler, *flags, str(SOURCE), "-o", str(part)]
+            subprocess.run(command, capture_output=True, check=True, text=True)
+            part.replace(made)
+    return made
