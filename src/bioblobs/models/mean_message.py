@@ -107,12 +107,12 @@ def mean_message(
         mean message vectors. Sums are taken in fp32 where the rest runs in a narrower type.
     """
     kind = inputs.scalars_j.device.type
-    if torch.is_autocast_enabled(kind):
-        dtype = torch.get_autocast_dtype(kind)
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    if kernels.suits(inputs, dtype):
+        return kernels.mean_message(inputs, neighbours, edge_weights, weights, dtype)
+    if dtype is not None:
         inputs = Inputs(*(tensor.to(dtype) for tensor in inputs))
         weights = Weights(*(tensor.to(dtype) for tensor in weights))
-    if kernels.suits(inputs):
-        return kernels.mean_message(inputs, neighbours, edge_weights, weights)
     keep = keep and torch.is_grad_enabled()
     scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, keep, *inputs, *weights)
     return scalars, vectors

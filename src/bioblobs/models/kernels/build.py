@@ -36,6 +36,11 @@ def library() -> ctypes.CDLL | None:
     return _found()[0]
 
 
+def has_bf16() -> bool:
+    """Whether the processor multiplies bf16."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
 def reason() -> str | None:
     """Why there is no library, in one line."""
     return _found()[1]
@@ -46,6 +51,7 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
     flags = OF_PROCESSOR.get(torch.backends.cpu.get_cpu_capability())
     if flags is None:
         return None, "this processor has no AVX2"
+    flags = [*flags, *(["-mavx512bf16"] if has_bf16() else [])]
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None:
         return None, "there is no C++ compiler (c++)"

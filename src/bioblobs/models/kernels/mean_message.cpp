@@ -45,9 +45,11 @@ struct Gated {
 
 class Tile {
   public:
-    Tile(const Sizes& sizes, bool backward) : s(sizes) {
-        residues = std::max(1, TILE / s.k);
-        wide = whole(residues * s.k);
+    Tile(const Sizes& sizes, bool narrow, bool backward)
+        : s(sizes),
+          residues(std::max(1, TILE / s.k)),
+          wide(whole(residues * s.k)),
+          product(narrow, std::max({3 * wide, s.n + s.v + 1, s.e + s.h})) {
         const int scalars = whole(s.n + s.v + 1), vectors = whole(std::max(s.v, s.h)), one = wide, three = 3 * wide;
         x1 = make(whole(s.e) + whole(s.h), one), pre1 = make(whole(s.n), one);
         x2 = make(scalars, one), pre2 = make(whole(s.n), one), x3 = make(scalars, one);
@@ -63,7 +65,7 @@ class Tile {
         edge_v = make(whole(s.w), three);
     }
 
-    bool good() const { return enough; }
+    bool good() const { return enough && product.good(); }
     int step() const { return residues; }
 
     // The residues from `start` on, and before `end`, through the three GVPs.
@@ -151,8 +153,9 @@ class Tile {
 
   private:
     const Sizes s;
-    int residues, wide;      // of a whole tile
-    int here = 0, edges = 0; // of this one
+    const int residues, wide;  // of a whole tile
+    const Product product;
+    int here = 0, edges = 0;  // of this one
     int64_t origin = 0;
     bool enough = true;
     std::vector<Buffer> memory;
@@ -381,7 +384,7 @@ extern "C" {
 int wide() { return WIDE; }
 
 // 0, or 1 where there is not enough memory. `sizes`: N, k, n, v, e, w, h.
-int mean_message_forward(const int64_t* sizes, const void* const* inputs, const void* const* weights, int threads,
+int mean_message_forward(const int64_t* sizes, const void* const* inputs, const void* const* weights, int threads, int narrow,
                          float* mean_s, float* mean_v) {
     const Sizes s = sizes_of(sizes);
     const Inputs in = inputs_of(inputs);
@@ -389,7 +392,7 @@ int mean_message_forward(const int64_t* sizes, const void* const* inputs, const 
     int failed = 0;
 #pragma omp parallel num_threads(threads) reduction(| : failed)
     {
-        Tile tile(s, false);
+        Tile tile(s, narrow, false);
         failed |= !tile.good();
 #pragma omp for schedule(dynamic, 8)
         for (int64_t start = 0; start < (s.residues + tile.step() - 1) / tile.step(); start++) {
@@ -403,7 +406,7 @@ int mean_message_forward(const int64_t* sizes, const void* const* inputs, const 
 
 // `d_weights`: of each weight after the first, (threads, in, out of whole vectors), zeros to be added to.
 // `d_inputs`: of the six inputs, those of the source residues zero.
-int mean_message_backward(const int64_t* sizes, const void* const* inputs, const void* const* weights, int threads,
+int mean_message_backward(const int64_t* sizes, const void* const* inputs, const void* const* weights, int threads, int narrow,
                           const float* grad_s, const float* grad_v, float* const* d_weights, float* const* d_inputs) {
     const Sizes s = sizes_of(sizes);
     const Inputs in = inputs_of(inputs);
@@ -414,7 +417,7 @@ int mean_message_backward(const int64_t* sizes, const void* const* inputs, const
     for (int number = 0; number < threads; number++) {
         Part& part = parts[size_t(number)];
         part.begin = s.residues * number / threads, part.end = s.residues * (number + 1) / threads;
-        Tile tile(s, true);
+        Tile tile(s, narrow, true);
         if (!tile.good() || !part.reserve(s, in.neighbours)) {
             failed = 1;
             continue;

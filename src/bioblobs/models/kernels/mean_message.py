@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from bioblobs.models.kernels.build import library
+from bioblobs.models.kernels.build import has_bf16, library
 
 if TYPE_CHECKING:
     from bioblobs.models.mean_message import Inputs, Weights
@@ -23,29 +23,45 @@ _INPUTS, _BY_RESIDUE = 6, 4
 """Tensors before the weights, and those among them that have a row a residue, not an edge."""
 
 
-def suits(inputs: Inputs) -> bool:
-    """Whether the compiled message takes these inputs: fp32 on a processor that it can be compiled for."""
+def suits(inputs: Inputs, dtype: torch.dtype | None) -> bool:
+    """Whether the compiled message takes these inputs on this processor: fp32, or bf16 where it has that.
+
+    Args:
+        inputs: see there.
+        dtype: that of autocast; None without it.
+    """
     tensor = inputs.scalars_j
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and library() is not None
+    if tensor.device.type != "cpu" or tensor.dtype == torch.float64 or library() is None:
+        return False
+    return dtype is None or (dtype == torch.bfloat16 and has_bf16())
 
 
 def mean_message(
-    inputs: Inputs, neighbours: Tensor, edge_weights: Tensor | None, weights: Weights
+    inputs: Inputs,
+    neighbours: Tensor,
+    edge_weights: Tensor | None,
+    weights: Weights,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """See :func:`bioblobs.models.mean_message.mean_message`; every tensor in fp32."""
-    scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, *inputs, *weights)
+    """See :func:`bioblobs.models.mean_message.mean_message`.
+
+    With ``dtype`` bf16 the factors of products are rounded to it; sums and all that is not a product are fp32.
+    """
+    tensors = (tensor.float() for tensor in (*inputs, *weights))
+    scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, dtype == torch.bfloat16, *tensors)
     return scalars, vectors
 
 
 class _MeanMessage(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, neighbours: Tensor, edge_weights: Tensor | None, *tensors: Tensor
+        ctx: Any, neighbours: Tensor, edge_weights: Tensor | None, narrow: bool, *tensors: Tensor
     ) -> tuple[Tensor, Tensor]:
         given = _given(neighbours, edge_weights, tensors)
         residues, n, v = len(neighbours), tensors[1].shape[1], tensors[-1].shape[0]
         means = tensors[0].new_empty(residues, n + v + 1), tensors[0].new_empty(3, residues, v)
-        _call("mean_message_forward", *given, torch.get_num_threads(), *means)
+        _call("mean_message_forward", *given, torch.get_num_threads(), int(narrow), *means)
+        ctx.narrow = narrow
         ctx.save_for_backward(neighbours, edge_weights, *tensors)
         return means
 
@@ -58,12 +74,13 @@ class _MeanMessage(torch.autograd.Function):
         weights = [_matrix(tensor) for tensor in tensors[_INPUTS:]]
         d_weights = [each.new_zeros(threads, each.shape[1], _whole(each.shape[0])) for each in weights]
         given = _given(neighbours, edge_weights, tensors)
-        _call("mean_message_backward", *given, threads, _rows(grad_s), _rows(grad_v), d_weights, d_inputs)
+        means = _rows(grad_s), _rows(grad_v)
+        _call("mean_message_backward", *given, threads, int(ctx.narrow), *means, d_weights, d_inputs)
         summed = [
             each.sum(0)[:, : len(weight)].t().reshape(tensor.shape)
             for each, weight, tensor in zip(d_weights, weights, tensors[_INPUTS:], strict=True)
         ]
-        return (None, None, *d_inputs, *summed)
+        return (None, None, None, *d_inputs, *summed)
 
 
 def _given(

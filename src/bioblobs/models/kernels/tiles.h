@@ -5,11 +5,17 @@
 
 #pragma once
 
-#include <cmath>
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 constexpr int WIDE = 16, ROWS = 6, VECTORS = 4;  // 24 sums, 4 columns and 1 factor in 32 registers
@@ -57,7 +63,7 @@ struct Factor {
 enum class Start { zero, add, bias };
 
 template <int MR, int NV>
-inline void block(int depth, const float* a, int64_t row, int64_t column, const float* b, int64_t b_stride,
+void block(int depth, const float* a, int64_t row, int64_t column, const float* b, int64_t b_stride,
                   float* c, int64_t c_stride, Start start, const float* bias) {
     Vector sum[MR][NV];
     for (int i = 0; i < MR; i++)
@@ -77,40 +83,126 @@ inline void block(int depth, const float* a, int64_t row, int64_t column, const 
         for (int j = 0; j < NV; j++) *(Vector*)(c + i * c_stride + j * WIDE) = sum[i][j];
 }
 
-template <int MR>
-inline void block_of(int vectors, int depth, const float* a, int64_t row, int64_t column, const float* b,
-                     int64_t b_stride, float* c, int64_t c_stride, Start start, const float* bias) {
-    switch (vectors) {
-        case 1: return block<MR, 1>(depth, a, row, column, b, b_stride, c, c_stride, start, bias);
-        case 2: return block<MR, 2>(depth, a, row, column, b, b_stride, c, c_stride, start, bias);
-#if defined(__AVX512F__)
-        case 3: return block<MR, 3>(depth, a, row, column, b, b_stride, c, c_stride, start, bias);
-        case 4: return block<MR, 4>(depth, a, row, column, b, b_stride, c, c_stride, start, bias);
-#endif
-    }
+using Block = void (*)(int, const float*, int64_t, int64_t, const float*, int64_t, float*, int64_t, Start, const float*);
+
+// Blocks of 1..ROWS rows and 1..VECTORS vectors.
+template <int... I>
+constexpr std::array<Block, ROWS * VECTORS> blocks(std::integer_sequence<int, I...>) {
+    return {block<I / VECTORS + 1, I % VECTORS + 1>...};
+}
+constexpr auto BLOCKS = blocks(std::make_integer_sequence<int, ROWS * VECTORS>{});
+
+#if defined(__AVX512BF16__)
+// The same with both factors rounded to bf16, two elements of the sum at a time, added up in fp32. Pairs of a
+// factor's neighbouring elements along the sum are one number of 32 bits.
+using Pairs = uint32_t;
+
+inline __m512i pair(Vector first, Vector second) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
 }
 
+template <int MR, int NV>
+void narrow_block(int depth, const Pairs* a, int64_t row, int64_t column, const Pairs* b, float* c, int64_t c_stride,
+                  Start start, const float* bias) {
+    __m512 sum[MR][NV];
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < NV; j++)
+            sum[i][j] = start == Start::add    ? _mm512_load_ps(c + i * c_stride + j * WIDE)
+                        : start == Start::bias ? _mm512_set1_ps(bias[i])
+                                               : _mm512_setzero_ps();
+    for (int k = 0; k < depth; k++) {
+        __m512bh columns[NV];
+        for (int j = 0; j < NV; j++) columns[j] = (__m512bh)_mm512_load_si512(b + (k * NV + j) * WIDE);
+        for (int i = 0; i < MR; i++) {
+            __m512bh factor = (__m512bh)_mm512_set1_epi32(int(a[i * row + k * column]));
+            for (int j = 0; j < NV; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], columns[j], factor);
+        }
+    }
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < NV; j++) _mm512_store_ps(c + i * c_stride + j * WIDE, sum[i][j]);
+}
+
+using NarrowBlock = void (*)(int, const Pairs*, int64_t, int64_t, const Pairs*, float*, int64_t, Start, const float*);
+
+template <int... I>
+constexpr std::array<NarrowBlock, ROWS * VECTORS> narrow_blocks(std::integer_sequence<int, I...>) {
+    return {narrow_block<I / VECTORS + 1, I % VECTORS + 1>...};
+}
+constexpr auto NARROW_BLOCKS = narrow_blocks(std::make_integer_sequence<int, ROWS * VECTORS>{});
+#endif
+
 // c (rows, columns) = or += a (rows, depth) @ b (depth, columns); columns are rounded up to whole vectors.
-inline void product(Matrix c, Factor a, Matrix b, int rows, int depth, int columns, Start start = Start::zero,
-                    const float* bias = nullptr) {
-    int vectors = whole(columns) / WIDE;
-    for (int j = 0; j < vectors; j += VECTORS) {
-        int here = vectors - j < VECTORS ? vectors - j : VECTORS;
-        const float* from = b.data + j * WIDE;
-        for (int i = 0; i < rows; i += ROWS) {
-            const float *left = a.data + i * a.row, *add = bias ? bias + i : nullptr;
-            float* to = c[i] + j * WIDE;
-            switch (rows - i) {
-                case 1: block_of<1>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add); break;
-                case 2: block_of<2>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add); break;
-                case 3: block_of<3>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add); break;
-                case 4: block_of<4>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add); break;
-                case 5: block_of<5>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add); break;
-                default: block_of<6>(here, depth, left, a.row, a.column, from, b.stride, to, c.stride, start, add);
+class Product {
+  public:
+    explicit Product(bool narrow = false, int most = 0) : narrow(narrow) {
+        if (narrow) left = zeros(int64_t(most) * most), right = zeros(int64_t(most) * VECTORS * WIDE);
+    }
+
+    bool good() const { return !narrow || (left && right); }
+
+    void operator()(Matrix c, Factor a, Matrix b, int rows, int depth, int columns, Start start = Start::zero,
+                    const float* bias = nullptr) const {
+#if defined(__AVX512BF16__)
+        if (narrow) return rounded(c, a, b, rows, depth, columns, start, bias);
+#endif
+        for (int j = 0; j < whole(columns); j += VECTORS * WIDE) {
+            int vectors = std::min(VECTORS, (whole(columns) - j) / WIDE);
+            for (int i = 0; i < rows; i += ROWS) {
+                Block block = BLOCKS[(std::min(ROWS, rows - i) - 1) * VECTORS + vectors - 1];
+                block(depth, a.data + i * a.row, a.row, a.column, b.data + j, b.stride, c[i] + j, c.stride, start,
+                      bias ? bias + i : nullptr);
             }
         }
     }
-}
+
+  private:
+    bool narrow;
+    Buffer left, right;
+
+#if defined(__AVX512BF16__)
+    void rounded(Matrix c, Factor a, Matrix b, int rows, int depth, int columns, Start start, const float* bias) const {
+        const int pairs = (depth + 1) / 2;
+        Pairs *first = (Pairs*)left.get(), *second = (Pairs*)right.get();
+        const bool along = a.column == 1;  // the sum runs along rows of memory
+        const int64_t row = along ? whole(pairs) : 1, column = along ? 1 : whole(rows);
+        if (along)
+            for (int i = 0; i < rows; i++)
+                for (int k = 0; k < depth; k += 2 * WIDE)
+                    _mm512_store_si512(first + i * row + k / 2, neighbours(a.data + i * a.row + k, depth - k));
+        else
+            for (int k = 0; k < depth; k += 2)
+                for (int i = 0; i < rows; i += WIDE)
+                    _mm512_store_si512(first + k / 2 * column + i,
+                                       pair(loaded(a.data + i + k * a.column, rows - i),
+                                            k + 1 < depth ? loaded(a.data + i + (k + 1) * a.column, rows - i) : Vector{}));
+        for (int j = 0; j < whole(columns); j += VECTORS * WIDE) {
+            int vectors = std::min(VECTORS, (whole(columns) - j) / WIDE);
+            for (int k = 0; k < depth; k += 2)
+                for (int i = 0; i < vectors; i++) {
+                    const float* from = b[k] + j + i * WIDE;
+                    Vector next = k + 1 < depth ? *(const Vector*)(from + b.stride) : Vector{};
+                    _mm512_store_si512(second + (k / 2 * vectors + i) * WIDE, pair(*(const Vector*)from, next));
+                }
+            for (int i = 0; i < rows; i += ROWS) {
+                NarrowBlock block = NARROW_BLOCKS[(std::min(ROWS, rows - i) - 1) * VECTORS + vectors - 1];
+                block(pairs, first + i * row, row, column, second, c[i] + j, c.stride, start, bias ? bias + i : nullptr);
+            }
+        }
+    }
+
+    static Vector loaded(const float* from, int count) {
+        return (Vector)_mm512_maskz_loadu_ps(count < WIDE ? __mmask16((1u << count) - 1) : __mmask16(-1), from);
+    }
+
+    // Up to 32 numbers, in their order.
+    static __m512i neighbours(const float* from, int count) {
+        Vector low = loaded(from, count), high = count > WIDE ? loaded(from + WIDE, count - WIDE) : Vector{};
+        return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    }
+#endif
+};
 
 template <int STEP>
 inline void exchange(Vector* rows) {
