@@ -163,8 +163,13 @@ def test_mirror_images_are_told_apart(real_batch: ProteinBatch) -> None:
 def test_dihedral_sign_is_iupac() -> None:
     # Looking from b to c, a clockwise turn from a to d is positive: here a quarter turn.
     points = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]])
-    assert dihedral(*points) == pytest.approx(math.pi / 2)
-    assert dihedral(*(points * torch.tensor([1.0, -1, 1]))) == pytest.approx(-math.pi / 2)
+    assert dihedral(*points.diff(dim=0)).tolist() == pytest.approx([0, 1])
+    assert dihedral(*(points * torch.tensor([1.0, -1, 1])).diff(dim=0)).tolist() == pytest.approx([0, -1])
+
+
+def test_dihedral_around_a_straight_bond_is_zero() -> None:
+    straight = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 1, 3]])
+    assert dihedral(*straight.diff(dim=0)).tolist() == [1, 0]
 
 
 def test_dihedral_features_agree_with_biotite(sample_store: Store) -> None:

@@ -115,15 +115,15 @@ def make_batch(
     own = np.arange(total)[:, None]
     base = np.repeat(lengths.cumsum() - lengths, lengths)[:, None]  # (N, 1)
     valid = neighbours != PADDING
-    global_rows = torch.from_numpy(np.where(valid, neighbours + base, own))
+    global_rows = np.where(valid, neighbours + base, own)
     return ProteinBatch(
         coordinates=torch.from_numpy(coordinates),
         residue_types=torch.from_numpy(residue_types).long(),
         positions=torch.from_numpy(positions),
-        neighbours=global_rows,
+        neighbours=torch.from_numpy(global_rows),
         edge_valid=None if valid.all() else torch.from_numpy(valid),
         batch=torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)),
-        edge_index=symmetrised(global_rows, torch.from_numpy(valid), torch.from_numpy(mutual)),
+        edge_index=torch.from_numpy(symmetrised(global_rows, valid, mutual)),
         labels=labels,
         proteins=proteins,
         num_proteins=len(lengths),
@@ -132,24 +132,23 @@ def make_batch(
     )
 
 
-def symmetrised(neighbours: Tensor, valid: Tensor, mutual: Tensor) -> Tensor:
+def symmetrised(
+    neighbours: NDArray[np.int64], valid: NDArray[np.bool_], mutual: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """(2, E) source and target of every edge in both directions, each once, from (N, k) lists.
 
-    Sorted by target.
+    Sorted by target: the lists are, so that only edges of one direction, turned round, are sorted in.
     """
-    k = neighbours.shape[1]
-    flat = neighbours.reshape(-1)
-    source, target = flat, torch.arange(len(neighbours)).repeat_interleave(k)
-    one_way = (valid & ~mutual).view(-1).nonzero().squeeze(-1)
-    back_source, back_target = target.index_select(0, one_way), flat.index_select(0, one_way)
-    if not valid.all():
-        real = valid.view(-1)
-        source, target = source[real], target[real]
-    source, target = torch.cat([source, back_source]), torch.cat([target, back_target])
+    residues, k = neighbours.shape
+    flat, one_way = neighbours.reshape(-1), np.flatnonzero(valid & ~mutual)
+    back_target = flat[one_way]
     # numpy sorts integers of up to 16 bits by radix, which takes a fourth of the time of any other sort.
-    narrow = target.numpy().astype(np.min_scalar_type(len(neighbours)))
-    order = torch.from_numpy(narrow.argsort(kind="stable"))
-    return torch.stack([source.index_select(0, order), target.index_select(0, order)])
+    order = back_target.astype(np.min_scalar_type(residues)).argsort(kind="stable")
+    degree, turned = valid.sum(1), np.bincount(back_target, minlength=residues)
+    listed = flat if valid.all() else flat[valid.reshape(-1)]
+    # A residue's own edges come first, the turned ones after them.
+    source = np.insert(listed, degree.cumsum()[back_target[order]], one_way[order] // k)
+    return np.stack([source, np.repeat(np.arange(residues), degree + turned)])
 
 
 class BatchDataset(Dataset[ProteinBatch]):

@@ -104,8 +104,7 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     bonded = bonded_to_next(coordinates, batch.batch)
     source = batch.neighbours.reshape(-1)
     shape = batch.neighbours.shape
-    neighbour_ca = torch.stack([axis.index_select(0, source) for axis in ca]).view(3, *shape)
-    delta = neighbour_ca - ca[..., None]  # (3, N, k): from i to j
+    delta = ca.index_select(1, source).view(3, *shape).sub_(ca[..., None])  # (3, N, k): from i to j
     distance = delta.square().sum(0).sqrt()
     later = batch.positions + batch.reach  # offsets from -reach on become rows from 0 on
     edge_v = (delta / distance.clamp_min(1e-6))[..., None]
@@ -135,29 +134,23 @@ def bonded_to_next(coordinates: Tensor, batch: Tensor) -> Tensor:
 def dihedral_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
     """(N, 6) cos and sin of phi, psi, omega; both zero where a chain end or break leaves one undefined.
 
-    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970).
+    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970): those of
+    four atoms each in a row of the backbone.
     """
-    n, ca, c = coordinates[:, N_ATOM], coordinates[:, CA_ATOM], coordinates[:, C_ATOM]
-    previous_c, next_n, next_ca = c.roll(1, 0), n.roll(-1, 0), ca.roll(-1, 0)
-    angles = torch.stack(
-        [
-            dihedral(previous_c, n, ca, c),
-            dihedral(n, ca, c, next_n),
-            dihedral(ca, c, next_n, next_ca),
-        ],
-        -1,
-    )  # (N, 3)
-    after = bonded.roll(1, 0)
-    defined = torch.stack([after, bonded, bonded], -1)
-    return torch.cat([angles.cos() * defined, angles.sin() * defined], -1)
+    backbone = coordinates[:, :3].reshape(-1, 3).t().contiguous()  # (3, 3 N): N CA C N CA C ...
+    along = backbone.roll(-1, 1) - backbone
+    angle = dihedral(along, along.roll(-1, 1), along.roll(-2, 1)).roll(1, -1)  # from C(i-1), N and CA on
+    defined = torch.stack([bonded.roll(1, 0), bonded, bonded], -1)
+    return (angle.view(2, -1, 3) * defined).transpose(0, 1).reshape(-1, 6)
 
 
-def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Signed dihedral angle of four points, radians: (..., 3) x 4 -> (...,)."""
-    ab, bc, cd = b - a, c - b, d - c
-    left, right = torch.linalg.cross(ab, bc), torch.linalg.cross(bc, cd)
-    sine = (torch.linalg.cross(left, right) * F.normalize(bc, dim=-1)).sum(-1)
-    return torch.atan2(sine, (left * right).sum(-1))
+def dihedral(before: Tensor, around: Tensor, after: Tensor) -> Tensor:
+    """Cosine and sine of the signed dihedral angle of three bonds in a row: (3, ...) x 3 -> (2, ...)."""
+    left, right = cross(before, around), cross(around, after)
+    cosine = (left * right).sum(0)
+    sine = (before * right).sum(0) * around.square().sum(0).sqrt()
+    straight = torch.finfo(cosine.dtype).tiny  # where three atoms are in line: an angle of zero
+    return torch.stack([cosine + straight, sine]) / (torch.hypot(cosine, sine) + straight)
 
 
 def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
@@ -166,13 +159,24 @@ def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
     The side-chain direction is that of an ideal C-beta, from N, CA, C alone (tetrahedral geometry), so
     that glycine has one too. Forward and backward are zero at chain ends and breaks.
     """
-    n, ca, c = coordinates[:, N_ATOM], coordinates[:, CA_ATOM], coordinates[:, C_ATOM]
-    step = F.normalize(ca.roll(-1, 0) - ca, dim=-1) * bonded[:, None]  # (N, 3)
-    to_c, to_n = F.normalize(c - ca, dim=-1), F.normalize(n - ca, dim=-1)
-    bisector = F.normalize(to_c + to_n, dim=-1)
-    perpendicular = F.normalize(torch.linalg.cross(to_c, to_n), dim=-1)
+    n, ca, c = coordinates[:, :3].permute(1, 2, 0).contiguous()  # (3, N) each
+    step, to_c, to_n = unit(torch.stack([ca.roll(-1, 1) - ca, c - ca, n - ca], 1)).unbind(1)
+    step = step * bonded
+    plane = torch.stack([to_c + to_n, cross(to_c, to_n)], 1)
+    bisector, perpendicular = unit(plane).unbind(1)
     side = -bisector * math.sqrt(1 / 3) - perpendicular * math.sqrt(2 / 3)
-    return torch.stack([step, -step.roll(1, 0), side], -1).movedim(1, 0).contiguous()
+    return torch.stack([step, -step.roll(1, 1), side], -1)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Cross product of (3, ...) vectors; torch's own is slow where the axes lie apart."""
+    (ax, ay, az), (bx, by, bz) = a, b
+    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """(3, ...) vectors of length one; zero stays zero."""
+    return vectors / vectors.square().sum(0).sqrt().clamp_min(1e-12)
 
 
 def radial_basis(distance: Tensor, count: int) -> Tensor:
