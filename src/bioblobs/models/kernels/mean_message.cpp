@@ -271,7 +271,7 @@ class Tile {
             Vector sum{};
             for (int edge = residue * s.k; edge < (residue + 1) * s.k; edge++)
                 sum += *(Vector*)(turned[shift + edge] + c) * share(in, edge);
-            std::memcpy(to + c, &sum, sizeof(float) * std::min(WIDE, channels - c));
+            store(to + c, sum, channels - c);
         }
     }
 
@@ -333,7 +333,7 @@ class Tile {
                     *(Vector*)(to[int(source[edge] - low)] + c) += value;
                     sum += value;
                 }
-                std::memcpy(sums + (origin + i) * channels + c, &sum, sizeof(float) * std::min(WIDE, channels - c));
+                store(sums + (origin + i) * channels + c, sum, channels - c);
             }
     }
 };

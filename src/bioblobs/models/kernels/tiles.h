@@ -219,6 +219,14 @@ inline void exchange(Vector* rows) {
         }
 }
 
+// The first `count` lanes, or all.
+inline void store(float* to, Vector value, int count) {
+    if (count >= WIDE)
+        *(Loose*)to = value;
+    else
+        std::memcpy(to, &value, sizeof(float) * size_t(count));
+}
+
 // A square of WIDE rows becomes its transpose.
 inline void turn(Vector* rows) {
     exchange<1>(rows);
