@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr int TILE = 128;  // edges, at most where a residue has fewer
+constexpr int TILE = 256;  // edges, at most where a residue has fewer
 
 struct Sizes {
     int64_t residues;
@@ -47,7 +47,7 @@ class Tile {
   public:
     Tile(const Sizes& sizes, bool narrow, bool backward)
         : s(sizes),
-          residues(std::max(1, TILE / s.k)),
+          residues(best_residues(s.k)),
           wide(whole(residues * s.k)),
           product(narrow, std::max({3 * wide, s.n + s.v + 1, s.e + s.h})) {
         const int scalars = whole(s.n + s.v + 1), vectors = whole(std::max(s.v, s.h)), one = wide, three = 3 * wide;
@@ -167,6 +167,14 @@ class Tile {
         memory.push_back(zeros(int64_t(rows) * stride(columns)));
         enough = enough && memory.back();
         return {memory.back().get(), stride(columns)};
+    }
+
+    // The most residues whose edges leave the fewest columns empty.
+    static int best_residues(int k) {
+        int best = 1;
+        for (int r = 2; r * k <= TILE; r++)
+            if (int64_t(r) * whole(best * k) >= int64_t(best) * whole(r * k)) best = r;
+        return best;
     }
 
     void begin(int64_t start, int64_t end) {
