@@ -76,14 +76,12 @@ class Slot(NamedTuple):
     active: Tensor  # (B,) 1 where the protein was not done yet
     size: Tensor  # (B,)
     blob: Tensor  # (B, D) mean over the members
-    seed: Tensor  # (B, D) embedding of the seed
     choice: Tensor  # (N,) softmax of the seed logits over the free residues
     p: Tensor  # (N,) of the residues considered, 0 elsewhere
     into: Tensor  # (N,) share of a residue's edges that went into the blob when it was considered
-    context: Tensor  # (B, D) before the slot
     hidden: Tensor  # (N, h) of the seed head
     query: Tensor  # (B, h) over sqrt(h)
-    threshold_in: Tensor  # (B, 2 D + 3)
+    threshold_in: Tensor  # (B, 2 D + 3) embedding of the seed, context before the slot, local statistics
     threshold_hidden: Tensor  # (B, h)
     step: Tensor  # (B, D) tanh of the update
 
@@ -139,7 +137,7 @@ def _slots(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) 
     """The forward pass."""
     residues, width = inputs.x.shape
     enough = terms.termination_threshold * layout.length
-    query_weight = inputs.query / math.sqrt(len(inputs.query))
+    query_weight, keys = inputs.query / math.sqrt(len(inputs.query)), layout.padded(inputs.keys)
     free = torch.ones(residues + 1, dtype=torch.bool, device=inputs.x.device)  # and a place for no residue
     active, covered, context = torch.ones_like(layout.length), torch.zeros_like(layout.length), inputs.context
     slots: list[Slot] = []
@@ -155,7 +153,7 @@ def _slots(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) 
         threshold_hidden = F.linear(threshold_in, inputs.threshold, inputs.threshold_bias).relu_()
         theta = F.linear(threshold_hidden, inputs.theta, inputs.theta_bias)  # (B, 1)
         query = F.linear(seed, query_weight)
-        affinity = layout.dot(inputs.keys, query, -theta)
+        affinity = layout.dot(keys, query, -theta)
         rows, room = [torch.where(active > 0, chosen, residues)[:, None]], terms.cluster_size_max - active
         free.scatter_(0, rows[0][:, 0], False)
         p = into = torch.zeros_like(affinity)
@@ -178,8 +176,7 @@ def _slots(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) 
         step = F.linear(blob, inputs.update, inputs.update_bias).tanh_()
         slots.append(
             Slot(
-                row, active, size, blob, seed, choice, p, into,
-                context, hidden, query, threshold_in, threshold_hidden, step,
+                row, active, size, blob, choice, p, into, hidden, query, threshold_in, threshold_hidden, step
             )
         )  # fmt: skip
         context = context + terms.context_step * step * active[:, None]
@@ -252,7 +249,7 @@ def _backward(
     g_soft: Tensor,
 ) -> Inputs:
     """Gradients of the inputs from those of :class:`Growth`: (B, S, D), (B, S) and (S, N)."""
-    x, width = inputs.x, inputs.x.shape[1]
+    x, keys, width = layout.padded(inputs.x), layout.padded(inputs.keys), inputs.x.shape[1]
     query_weight = inputs.query / math.sqrt(len(inputs.query))
     logit_scale = 1 if terms.noise is None else 1 / terms.tau
     d_context = torch.zeros_like(inputs.context)
@@ -270,7 +267,7 @@ def _backward(
         d_soft = along - layout.spread(layout.total(soft * along) / mass) + g_soft[number]
         # p = sigmoid((<query, keys>/sqrt(h) + alpha into - theta) / tau)
         d_score = _sigmoid_backward(d_soft + layout.spread(g_expected[:, number]), slot.p) / terms.tau
-        d_query = layout.by_protein(d_score) @ inputs.keys
+        d_query = layout.weighted_sum(d_score, keys)
         d_theta = -layout.total(d_score)[:, None]  # (B, 1)
         d_threshold = _threshold_backward(d_theta * inputs.theta, slot.threshold_hidden, 0)
         d_in = d_threshold @ inputs.threshold
@@ -280,9 +277,9 @@ def _backward(
         shift = layout.total(slot.choice * d_choice)
         d_logit = slot.choice * (d_choice - layout.spread(shift)) * logit_scale
         # logit = <seed_logit, relu(projected + seed_context @ context)>
-        positive = slot.hidden.sign()
-        d_seed_context = layout.by_protein(d_logit) @ positive * inputs.seed_logit
-        d_hidden.addcmul_(positive, d_logit[:, None])
+        through = _threshold_backward(d_logit[:, None].expand_as(slot.hidden), slot.hidden, 0)
+        d_seed_context = layout.total(through) * inputs.seed_logit
+        d_hidden.add_(through)
         d_seed_logit.add_(d_logit @ slot.hidden)
         d_context = d_context + d_in[:, width : 2 * width] + d_seed_context @ inputs.seed_context
         found.append(
@@ -292,22 +289,23 @@ def _backward(
     soft, to_blob, to_seed, d_score, d_query, d_theta, d_threshold, d_seed_context, d_update = (
         torch.stack(each) for each in zip(*found, strict=True)
     )
-    made = Slot(*(torch.stack(each) for each in zip(*slots, strict=True)))
-    weights = torch.cat([soft, made.choice]).t()  # (N, 2 S)
+    threshold_in = torch.stack([slot.threshold_in for slot in slots])
+    seed, context, _ = threshold_in.split([width, width, threshold_in.shape[2] - 2 * width], 2)
+    weights = torch.cat([soft, torch.stack([slot.choice for slot in slots])]).t()  # (N, 2 S)
     return Inputs(
         x=layout.weighted(weights, torch.cat([to_blob, to_seed]).transpose(0, 1)),
         projected=d_hidden.mul_(inputs.seed_logit),
-        keys=layout.weighted(d_score.t(), made.query.transpose(0, 1)),
+        keys=layout.weighted(d_score.t(), torch.stack([slot.query for slot in slots], 1)),
         context=d_context,
-        seed_context=_over_slots(d_seed_context, made.context),
+        seed_context=_over_slots(d_seed_context, context),
         seed_logit=d_seed_logit[None],
-        query=_over_slots(d_query, made.seed) / math.sqrt(len(inputs.query)),
-        alpha=(d_score * made.into).sum(),
-        threshold=_over_slots(d_threshold, made.threshold_in),
+        query=_over_slots(d_query, seed) / math.sqrt(len(inputs.query)),
+        alpha=(d_score * torch.stack([slot.into for slot in slots])).sum(),
+        threshold=_over_slots(d_threshold, threshold_in),
         threshold_bias=d_threshold.sum((0, 1)),
-        theta=_over_slots(d_theta, made.threshold_hidden),
+        theta=_over_slots(d_theta, torch.stack([slot.threshold_hidden for slot in slots])),
         theta_bias=d_theta.sum((0, 1)),
-        update=_over_slots(d_update, made.blob),
+        update=_over_slots(d_update, torch.stack([slot.blob for slot in slots])),
         update_bias=d_update.sum((0, 1)),
     )
 

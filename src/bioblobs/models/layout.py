@@ -14,8 +14,8 @@ from torch import Tensor
 class Layout:
     """Between one value a residue (N,), one a protein (B,), and one row a protein (B, L).
 
-    Rows are padded, so only a few numbers a residue are ever put into them, never embeddings. Sums over a
-    protein and products with its vector are matrix products over all pairs of a protein and a residue.
+    Values lie flat, one row a residue. For products with vectors of its own a protein's rows are padded, to
+    (B, L, D).
 
     Attributes:
         length: (B,) residues of each protein.
@@ -31,43 +31,50 @@ class Layout:
         self.length = count.float()
         self.starts = count.cumsum(0) - count
         self.longest = int(count.max()) if longest is None else longest
+        self.even = size * self.longest == len(batch)  # proteins of one length: nothing is padded
         self.index = torch.arange(len(batch), device=batch.device)
         self.protein = (torch.arange(size, device=batch.device)[:, None] == batch).float()  # (B, N) one-hot
-        self.own = batch * len(batch) + self.index  # (N,) where it is 1
         self.place = self.index + (batch * self.longest - self.starts.index_select(0, batch))  # (N,)
 
     def spread(self, values: Tensor) -> Tensor:
         """Each residue's protein's value: (B, ...) -> (N, ...)."""
-        # index_select: the backward of values[batch] is several times slower.
         return values.index_select(0, self.batch)
 
     def total(self, values: Tensor) -> Tensor:
         """Sum a protein: (N,) -> (B,), or (N, D) -> (B, D)."""
         return self.protein @ values
 
-    def by_protein(self, values: Tensor) -> Tensor:
-        """(N,) -> (B, N), each value in its protein's row, zero elsewhere."""
-        return self.protein * values
+    def padded(self, values: Tensor) -> Tensor:
+        """(N, D) -> (B, L, D), zero past the end of a protein."""
+        if self.even:
+            return values.view(self.size, self.longest, -1)
+        rows = values.new_zeros(self.size * self.longest, values.shape[1])
+        return rows.index_copy_(0, self.place, values).view(self.size, self.longest, -1)
 
-    def dot(self, residues: Tensor, vectors: Tensor, add: Tensor | None = None) -> Tensor:
-        """Scalar product of each residue with its protein's vector: (N, D), (B, D) -> (N,), plus (B, 1)."""
-        every = vectors @ residues.t() if add is None else torch.addmm(add, vectors, residues.t())
-        return every.view(-1).index_select(0, self.own)
+    def dot(self, padded: Tensor, vectors: Tensor, add: Tensor | None = None) -> Tensor:
+        """Product of each residue with its protein's vector: (B, L, D), (B, D) -> (N,), plus (B, 1)."""
+        left, right = vectors[:, None], padded.transpose(1, 2)
+        return self.flat(left @ right if add is None else torch.baddbmm(add[..., None], left, right))
+
+    def weighted_sum(self, weights: Tensor, padded: Tensor) -> Tensor:
+        """Sum over each protein with a weight a residue: (N,), (B, L, D) -> (B, D)."""
+        return (self.rows(weights, 0)[:, None] @ padded).squeeze(1)
 
     def weighted(self, weights: Tensor, vectors: Tensor) -> Tensor:
         """Sum of its protein's vectors with each residue's weights: (N, S), (B, S, D) -> (N, D)."""
-        padded = weights.new_zeros(self.size * self.longest, weights.shape[1])
-        padded = padded.index_copy_(0, self.place, weights).view(self.size, self.longest, -1)
-        return (padded @ vectors).flatten(0, 1).index_select(0, self.place)
+        made = (self.padded(weights) @ vectors).flatten(0, 1)
+        return made if self.even else made.index_select(0, self.place)
 
     def rows(self, values: Tensor, fill: float) -> Tensor:
         """(N,) -> (B, L), with ``fill`` past the end of a protein."""
+        if self.even:
+            return values.view(self.size, self.longest)
         padded = values.new_full((self.size * self.longest,), fill)
         return padded.scatter_(0, self.place, values).view(self.size, self.longest)
 
     def flat(self, rows: Tensor) -> Tensor:
-        """(B, L) -> (N,)."""
-        return rows.view(-1).index_select(0, self.place)
+        """(B, L) or (B, 1, L) -> (N,)."""
+        return rows.view(-1) if self.even else rows.view(-1).index_select(0, self.place)
 
 
 class Neighbourhoods:

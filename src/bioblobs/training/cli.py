@@ -30,7 +30,7 @@ from bioblobs.training.build import CODEBOOK_KEYS
 from bioblobs.training.loggers import make_loggers
 from bioblobs.training.memory import memory_advice
 from bioblobs.training.module import BlobModule
-from bioblobs.training.process import begin, bf16_note
+from bioblobs.training.process import begin, bf16_note, slow_note
 from bioblobs.training.saving import Best, Curve, Last, WholeCheckpoints
 from bioblobs.training.unfinished import (
     LAST,
@@ -232,8 +232,10 @@ class StageCLI(LightningCLI):
         made.trainer.plugins = [*_listed(made.trainer.plugins), WholeCheckpoints()]
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         width = self.model.architecture["node_h_dim"][0]
-        if note := bf16_note(made.train.precision, trainer.strategy.root_device.type, width):
-            _tell(note)
+        device = trainer.strategy.root_device.type
+        for note in (bf16_note(made.train.precision, device, width), slow_note(device)):
+            if note:
+                _tell(note)
         _tell(f"stage {self.stage}: {self.model.parameter_summary()}")
         return trainer
 

@@ -7,6 +7,8 @@ import sys
 
 import torch
 
+from bioblobs.kernels.build import reason
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _BYTES = 2**31 - 1
 BF16_PAYS_FROM = 64
@@ -45,3 +47,10 @@ def bf16_note(precision: str, device: str, width: int) -> str | None:
     if width < BF16_PAYS_FROM:
         return f"note: train.precision=bf16-mixed: gains nothing on a CPU at model.node_h_dim={width}"
     return None
+
+
+def slow_note(device: str) -> str | None:
+    """What to tell a user whose processor goes without the compiled message (which is made by asking)."""
+    if device != "cpu" or (why := reason()) is None:
+        return None
+    return f"note: {why}; messages go through torch's operations, which takes 2 to 3 times as long"

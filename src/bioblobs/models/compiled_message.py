@@ -1,4 +1,4 @@
-"""The compiled message: :mod:`bioblobs.models.mean_message` by ``mean_message.cpp``.
+"""The compiled message: :mod:`bioblobs.models.mean_message` by ``kernels/mean_message.cpp``.
 
 Nothing of an edge is kept for the backward pass, which makes it again tile by tile in the processor's cache.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from bioblobs.models.kernels.build import has_bf16, library
+from bioblobs.kernels.build import has_bf16, library
 
 if TYPE_CHECKING:
     from bioblobs.models.mean_message import Inputs, Weights
@@ -31,9 +31,8 @@ def suits(inputs: Inputs, dtype: torch.dtype | None) -> bool:
         dtype: that of autocast; None without it.
     """
     tensor = inputs.scalars_j
-    if tensor.device.type != "cpu" or tensor.dtype == torch.float64 or library() is None:
-        return False
-    return dtype is None or (dtype == torch.bfloat16 and has_bf16())
+    fits = tensor.dtype == torch.float32 if dtype is None else dtype == torch.bfloat16 and has_bf16()
+    return fits and tensor.device.type == "cpu" and library() is not None
 
 
 def mean_message(
@@ -45,7 +44,7 @@ def mean_message(
 ) -> tuple[Tensor, Tensor]:
     """See :func:`bioblobs.models.mean_message.mean_message`.
 
-    With ``dtype`` bf16 the factors of products are rounded to it; sums and all that is not a product are fp32.
+    With ``dtype`` bf16 the factors of products are rounded to it; sums and everything else are fp32.
     """
     tensors = (tensor.float() for tensor in (*inputs, *weights))
     scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, dtype == torch.bfloat16, *tensors)
@@ -70,7 +69,9 @@ class _MeanMessage(torch.autograd.Function):
     def backward(ctx: Any, grad_s: Tensor, grad_v: Tensor) -> tuple[Tensor | None, ...]:
         neighbours, edge_weights, *tensors = ctx.saved_tensors
         threads = torch.get_num_threads()
-        d_inputs = [torch.zeros_like(tensor, memory_format=torch.contiguous_format) for tensor in tensors[:_INPUTS]]
+        d_inputs = [
+            torch.zeros_like(tensor, memory_format=torch.contiguous_format) for tensor in tensors[:_INPUTS]
+        ]
         weights = [_matrix(tensor) for tensor in tensors[_INPUTS:]]
         d_weights = [each.new_zeros(threads, each.shape[1], _whole(each.shape[0])) for each in weights]
         given = _given(neighbours, edge_weights, tensors)

@@ -1,11 +1,11 @@
 """The C++ sources beside this file, compiled at first use and loaded.
 
-A compiler (``c++``, or what the variable CXX names) is all it needs, and some seconds, once for each version of
-the sources and kind of processor; the library lies in the user's cache folder. Without a compiler, or on another
-processor than x86 with AVX2, the model takes torch's operations instead.
+All it takes is a compiler (``c++``, or what the variable CXX names) and some seconds, once for each version
+of the sources and kind of processor; the library lies in the user's cache folder. Without a compiler, or on
+a processor that is not an x86 with AVX2, the model takes torch's operations instead.
 
-torch.utils.cpp_extension would compile it as well, but needs ninja on the path, and where a build was killed its
-next caller waits for ever.
+torch.utils.cpp_extension would compile it as well, but it needs ninja on the path, and where it was killed in
+the middle every later caller waits for ever.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ OF_PROCESSOR = {
 """By what torch calls the processor."""
 
 
-@functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled functions, or None where there are none: :func:`reason` says why."""
     return _found()[0]
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies bf16."""
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    """Whether the processor multiplies bf16, for which the library has functions then."""
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return wide and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def reason() -> str | None:
@@ -52,21 +52,23 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
     if flags is None:
         return None, "this processor has no AVX2"
     flags = [*flags, *(["-mavx512bf16"] if has_bf16() else [])]
-    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    name = os.environ.get("CXX", "c++")
+    compiler = shutil.which(name)
     if compiler is None:
-        return None, "there is no C++ compiler (c++)"
+        return None, f"there is no C++ compiler ({name})"
     try:
         return ctypes.CDLL(str(_built(compiler, [*FLAGS, *flags]))), None
     except subprocess.CalledProcessError as error:
-        first = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip())
-        return None, f"{compiler} could not compile {SOURCE.name}: {first}"
+        said = error.stderr.splitlines() or [f"status {error.returncode}"]
+        first = next((line for line in said if "error" in line), said[0])
+        return None, f"{compiler} could not compile {SOURCE.name} ({first})"
     except OSError as error:
         return None, f"{SOURCE.name} could not be compiled or loaded: {error}"
 
 
 def _built(compiler: str, flags: list[str]) -> Path:
     """The library of these sources, this compiler and these flags, made if it is not there."""
-    sources = [path.read_bytes() for path in sorted(SOURCE.parent.glob("*.[ch]*"))]
+    sources = [path.read_bytes() for path in (SOURCE, SOURCE.with_name("tiles.h"))]
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True, text=True).stdout
     key = hashlib.sha256(b"\0".join([*sources, version.encode(), " ".join(flags).encode()])).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioblobs"

@@ -1,0 +1,203 @@
+"""The compiled message is the one in torch's operations, and the model does without it where it must."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from bioblobs.kernels import build
+from bioblobs.models import compiled_message, mean_message
+from bioblobs.models.mean_message import Inputs, Weights
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("c++") is None or torch.backends.cpu.get_cpu_capability() not in build.OF_PROCESSOR,
+    reason="nothing is compiled here",
+)
+# residues, neighbours, scalars, vectors, edge scalars, edge vectors
+SHAPES = [
+    (50, 7, 10, 3, 5, 1),
+    (130, 30, 100, 16, 32, 1),
+    (70, 16, 32, 4, 16, 2),
+    (3, 300, 8, 1, 4, 1),  # more neighbours than a tile has columns
+    (1, 1, 1, 1, 2, 1),
+    (64, 10, 33, 17, 40, 3),  # more edge scalars than anything else
+]
+
+
+def leaves(shape: tuple[int, ...]) -> tuple[list[Tensor], Tensor]:
+    """Inputs and weights in float64, and the neighbours."""
+    residues, k, n, v, e, w = shape
+    h = 2 * v + w
+
+    def some(*size: int) -> Tensor:
+        return torch.randn(*size, dtype=torch.float64)
+
+    def weight(rows: int, columns: int) -> Tensor:
+        return some(rows, columns) / columns**0.5
+
+    inputs = [some(residues, n), some(residues, n), some(3, residues, h), some(3, residues, h)]
+    inputs += [some(residues, k, e), some(3, residues, k, w)]
+    weights = [weight(h, w), weight(n, e + h), weight(v, h), weight(v, n), some(v), weight(v, v)]
+    weights += [weight(n, n + v + 1), weight(v, v), weight(v, n), some(v), weight(v, v), weight(v, v)]
+    weights += [weight(v, n + v + 1)]
+    return [*inputs, *weights], torch.randint(residues, (residues, k))
+
+
+def ragged(residues: int, k: int) -> Tensor:
+    """Weights of edges where residues have from none to all of k edges."""
+    degree = torch.arange(1, residues + 1) % (k + 1)
+    return (torch.arange(k) < degree[:, None]).double() / degree.clamp_min(1)[:, None]
+
+
+def computed(
+    tensors: list[Tensor], neighbours: Tensor, weights: Tensor | None, dtype: torch.dtype
+) -> list[Tensor]:
+    """Both means and the gradient of every tensor, in torch's operations if ``dtype`` is float64."""
+    given = [tensor.to(dtype).requires_grad_() for tensor in tensors]
+    weights = None if weights is None else weights.to(dtype)
+    means = mean_message.mean_message(Inputs(*given[:6]), neighbours, weights, Weights(*given[6:]))
+    generator = torch.Generator().manual_seed(1)
+    seeds = [torch.randn(mean.shape, dtype=torch.float64, generator=generator).to(dtype) for mean in means]
+    gradients = torch.autograd.grad(means, given, seeds)
+    return [*(mean.detach() for mean in means), *gradients]
+
+
+def errors(found: list[Tensor], expected: list[Tensor]) -> list[float]:
+    """Of each tensor, relative to its norm."""
+    return [
+        float((a.double() - b).norm() / b.norm().clamp_min(1e-12))
+        for a, b in zip(found, expected, strict=True)
+    ]
+
+
+@pytest.fixture
+def compiled_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache folder, and nothing loaded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build._found.cache_clear()
+    yield tmp_path / "bioblobs"
+    build._found.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("with_padding", [False, True])
+def test_means_and_gradients_are_those_of_float64(shape: tuple[int, ...], with_padding: bool) -> None:
+    tensors, neighbours = leaves(shape)
+    weights = ragged(*shape[:2]) if with_padding else None
+    expected = computed(tensors, neighbours, weights, torch.float64)
+    found = computed(tensors, neighbours, weights, torch.float32)
+    assert compiled_message.suits(Inputs(*(tensor.float() for tensor in tensors[:6])), None)
+    assert max(errors(found, expected)) < 1e-5
+    assert all(each.abs().max() > 0 for each in expected)
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_number_of_threads_changes_only_the_order_of_sums(threads: int) -> None:
+    tensors, neighbours = leaves((3, 4, 9, 2, 4, 1))  # fewer residues than five threads
+    expected = computed(tensors, neighbours, None, torch.float64)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found, again = (computed(tensors, neighbours, None, torch.float32) for _ in range(2))
+    finally:
+        torch.set_num_threads(before)
+    assert max(errors(found, expected)) < 1e-5
+    assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+@needs_compiler
+def test_instructions_of_older_processors_give_the_same(
+    compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})
+    tensors, neighbours = leaves(SHAPES[1])
+    expected = computed(tensors, neighbours, None, torch.float64)
+    found = computed(tensors, neighbours, None, torch.float32)
+    assert isinstance(build.library(), ctypes.CDLL) and build.library().wide() == 8
+    assert max(errors(found, expected)) < 1e-5
+
+
+@needs_compiler
+@pytest.mark.skipif(not build.has_bf16(), reason="this processor has no bf16")
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_bf16_is_the_message_to_its_precision(shape: tuple[int, ...]) -> None:
+    tensors, neighbours = leaves(shape)
+    expected = computed(tensors, neighbours, None, torch.float64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = computed(tensors, neighbours, None, torch.float32)
+    assert found[0].dtype == torch.float32
+    assert 1e-4 < max(errors(found[:2], expected[:2])) < 0.02
+    assert max(errors(found, expected)) < 0.2  # a gradient near zero has a large relative error
+
+
+@needs_compiler
+def test_nothing_of_an_edge_is_kept_for_the_backward_pass() -> None:
+    tensors, neighbours = leaves((50, 7, 10, 3, 5, 1))
+    given = [tensor.float().requires_grad_() for tensor in tensors]
+    held: dict[int, int] = {}
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: held.setdefault(t.data_ptr(), t.numel()) and t, lambda t: t
+    ):
+        compiled_message.mean_message(Inputs(*given[:6]), neighbours, None, Weights(*given[6:]))
+    assert sum(held.values()) == sum(tensor.numel() for tensor in [*given, neighbours])
+
+
+@needs_compiler
+def test_what_is_no_number_stays_none() -> None:
+    tensors, neighbours = leaves((50, 7, 10, 3, 5, 1))
+    tensors[4][20, 3] = torch.nan  # an edge of residue 20
+    found = computed(tensors, neighbours, None, torch.float32)
+    assert found[0][20].isnan().any() and not found[0][:20].isnan().any()
+
+
+@needs_compiler
+def test_the_library_is_compiled_once(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = compiled_afresh.parent / "log"
+    compiler = compiled_afresh.parent / "counting"
+    compiler.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec c++ "$@"\n')
+    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert build.library() is not None
+    build._found.cache_clear()  # as another process would begin
+    assert build.library() is not None
+    assert log.read_text().count("-shared") == 1
+    assert [path.suffix for path in compiled_afresh.iterdir()] == [".so"]  # and nothing half-made
+
+
+@pytest.mark.parametrize(
+    ("compiler", "said"),
+    [("no-such-compiler", "there is no C++ compiler"), ("false", "could not compile mean_message.cpp")],
+)
+def test_without_a_compiler_the_message_goes_through_torch(
+    compiler: str, said: str, compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    tensors, neighbours = leaves((50, 7, 10, 3, 5, 1))
+    found = computed(tensors, neighbours, None, torch.float32)
+    assert build.library() is None and said in str(build.reason())
+    assert max(errors(found, computed(tensors, neighbours, None, torch.float64))) < 1e-5
+
+
+def test_another_processor_has_no_library(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert build.library() is None and "AVX2" in str(build.reason())
+
+
+def test_a_cache_folder_that_cannot_be_written_is_said(
+    compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = compiled_afresh.parent / "file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(file))
+    assert build.library() is None and "could not be compiled or loaded" in str(build.reason())
