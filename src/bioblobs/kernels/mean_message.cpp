@@ -363,6 +363,7 @@ struct Part {
 
 // Sum over the parts of rows (parts' low..high) into rows of `channels`.
 void gather_parts(const std::vector<Part>& parts, Buffer Part::*rows, int axis, int channels, int64_t residue, float* to) {
+    std::fill_n(to, channels, 0.f);
     for (const Part& part : parts) {
         if (residue < part.low || residue >= part.high) continue;
         const float* from = (part.*rows).get() + (axis * (part.high - part.low) + residue - part.low) * whole(channels);
@@ -413,7 +414,7 @@ int mean_message_forward(const int64_t* sizes, const void* const* inputs, const 
 }
 
 // `d_weights`: of each weight after the first, (threads, in, out of whole vectors), zeros to be added to.
-// `d_inputs`: of the six inputs, those of the source residues zero.
+// `d_inputs`: of the six inputs, written once.
 int mean_message_backward(const int64_t* sizes, const void* const* inputs, const void* const* weights, int threads, int narrow,
                           const float* grad_s, const float* grad_v, float* const* d_weights, float* const* d_inputs) {
     const Sizes s = sizes_of(sizes);

@@ -70,7 +70,7 @@ class _MeanMessage(torch.autograd.Function):
         neighbours, edge_weights, *tensors = ctx.saved_tensors
         threads = torch.get_num_threads()
         d_inputs = [
-            torch.zeros_like(tensor, memory_format=torch.contiguous_format) for tensor in tensors[:_INPUTS]
+            torch.empty_like(tensor, memory_format=torch.contiguous_format) for tensor in tensors[:_INPUTS]
         ]
         weights = [_matrix(tensor) for tensor in tensors[_INPUTS:]]
         d_weights = [each.new_zeros(threads, each.shape[1], _whole(each.shape[0])) for each in weights]

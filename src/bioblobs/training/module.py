@@ -215,7 +215,8 @@ class BlobModule(LightningModule):
             {"params": matrices, "weight_decay": self.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        optimizer = AdamW(groups, lr=self.lr)
+        # Fused is one pass over all parameters; under autocast Lightning would refuse to clip its gradients.
+        optimizer = AdamW(groups, lr=self.lr, fused=self.trainer.precision == "32-true")
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = min(int(steps * self.warmup_epochs / self.epochs), steps - 1)
 
