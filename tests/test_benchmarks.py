@@ -36,7 +36,7 @@ def measured(*words: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("variant", [[], ["--bf16"], ["--recompute", "--step-only"]])
+@pytest.mark.parametrize("variant", [[], ["--bf16"], ["--no-compiler", "--recompute", "--step-only"]])
 def test_a_case_measures_every_part(variant: list[str]) -> None:
     found = measured("-m", "benchmarks.case", *SMALL, *variant)
     parts = (

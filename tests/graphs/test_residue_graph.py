@@ -92,9 +92,9 @@ def test_eps_is_all_within_the_radius_nearest_first() -> None:
     assert lists.shape[1] == (distance <= 7.5).sum(1).max()
 
 
-def test_eps_without_any_pair_has_no_edges() -> None:
-    assert neighbour_lists(np.array([[0, 0, 0], [50, 0, 0]], np.float32), "eps_8").shape == (2, 0)
-    assert neighbour_lists(np.zeros((1, 3), np.float32), "eps_8").shape == (1, 0)
+def test_eps_without_any_pair_has_a_column_of_padding() -> None:
+    for ca in (np.array([[0, 0, 0], [50, 0, 0]], np.float32), np.zeros((1, 3), np.float32)):
+        assert neighbour_lists(ca, "eps_8").tolist() == [[PADDING]] * len(ca)
 
 
 def test_coinciding_residues_are_neighbours_but_never_their_own() -> None:

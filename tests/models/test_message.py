@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bioblobs.models import mean_message
+from bioblobs.models import compiled_message, mean_message
 from bioblobs.models.gvp import Dims, Pair
 from bioblobs.models.message import Message
 
@@ -88,7 +88,10 @@ def test_zero_vectors_have_finite_gradients() -> None:
     assert still[1].grad is not None and still[1].grad.isfinite().all()
 
 
-def test_bf16_autocast_is_the_message_to_its_precision_and_sums_in_fp32() -> None:
+def test_bf16_autocast_is_the_message_to_its_precision_and_sums_in_fp32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiled_message, "suits", lambda *_: False)  # as on a GPU
     message = Message((16, 4), (6, 1))
     node, edge, neighbours = case((16, 4), (6, 1))
     node, edge = ((s.detach().float(), v.detach().float()) for s, v in (node, edge))

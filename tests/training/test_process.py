@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bioblobs.training.process import BF16_PAYS_FROM, bf16_note
+from bioblobs.training import process
+from bioblobs.training.process import BF16_PAYS_FROM, bf16_note, slow_note
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,10 @@ def test_bf16_that_is_for_nothing_is_said(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     note = bf16_note(precision, device, width)
     assert note is None if said is None else said in str(note)
+
+
+def test_a_processor_without_the_compiled_message_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "reason", lambda: "there is no C++ compiler (c++)")
+    assert "no C++ compiler" in str(slow_note("cpu")) and slow_note("cuda") is None
+    monkeypatch.setattr(process, "reason", lambda: None)
+    assert slow_note("cpu") is None

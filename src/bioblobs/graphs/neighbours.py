@@ -18,7 +18,7 @@ def neighbour_lists(ca: NDArray[np.floating], edge_types: str) -> NDArray[np.int
 
     Returns:
         (L, k) rows of the neighbours; :data:`PADDING` where there are fewer than k. For ``knn_K`` k is K;
-        for ``eps_R`` it is the largest number of neighbours in this protein.
+        for ``eps_R`` it is the largest number of neighbours in this protein, at least one.
     """
     kind, value = edge_types.split("_")
     length = len(ca)
@@ -33,7 +33,7 @@ def neighbour_lists(ca: NDArray[np.floating], edge_types: str) -> NDArray[np.int
     source, target = source[order], target[order]
     counts = np.bincount(target, minlength=length)
     place = np.arange(len(target)) - np.repeat(counts.cumsum() - counts, counts)
-    lists = np.full((length, int(counts.max(initial=0))), PADDING, np.int32)
+    lists = np.full((length, int(counts.max(initial=1))), PADDING, np.int32)
     lists[target, place] = source
     return lists
 

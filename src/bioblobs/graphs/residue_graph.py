@@ -185,9 +185,9 @@ def radial_basis(distance: Tensor, count: int) -> Tensor:
     As powers of two that stay above the smallest normal number: exp is several times slower, and more so
     where its result is zero. In float32 within 2e-6 of the exact value (exp: 1e-6).
     """
-    unit = math.sqrt(math.log2(math.e))  # exp(-x^2) = 2^-(unit x)^2
-    centres = torch.linspace(0, count * unit, count, device=distance.device, dtype=distance.dtype)
-    gap = (distance * (count * unit / RBF_MAX))[..., None] - centres
+    scale = math.sqrt(math.log2(math.e))  # exp(-x^2) = 2^-(scale x)^2
+    centres = torch.linspace(0, count * scale, count, device=distance.device, dtype=distance.dtype)
+    gap = (distance * (count * scale / RBF_MAX))[..., None] - centres
     return gap.square_().neg_().clamp_min_(LEAST_EXPONENT).exp2_()
 
 

@@ -1,8 +1,8 @@
 """The C++ sources beside this file, compiled at first use and loaded.
 
-All it takes is a compiler (``c++``, or what the variable CXX names) and some seconds, once for each version
-of the sources and kind of processor; the library lies in the user's cache folder. Without a compiler, or on
-a processor that is not an x86 with AVX2, the model takes torch's operations instead.
+All it takes is GCC (``c++``, or what the variable CXX names; 9 or later, on processors with bf16 10) and some
+seconds, once for each version of the sources and kind of processor; the library lies in the user's cache
+folder. Without it, or on a processor that is not an x86 with AVX2, the model takes torch's operations.
 
 torch.utils.cpp_extension would compile it as well, but it needs ninja on the path, and where it was killed in
 the middle every later caller waits for ever.
@@ -14,6 +14,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -52,32 +53,43 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
     if flags is None:
         return None, "this processor has no AVX2"
     flags = [*flags, *(["-mavx512bf16"] if has_bf16() else [])]
-    name = os.environ.get("CXX", "c++")
-    compiler = shutil.which(name)
-    if compiler is None:
+    name, *options = shlex.split(os.environ.get("CXX") or "c++")
+    if (compiler := shutil.which(name)) is None:
         return None, f"there is no C++ compiler ({name})"
+    command = [compiler, *options, *FLAGS, *flags]
     try:
-        return ctypes.CDLL(str(_built(compiler, [*FLAGS, *flags]))), None
+        made = _built(command)
+        try:
+            return ctypes.CDLL(str(made)), None
+        except OSError:  # cut off by a crash, or made by another system
+            made.unlink()
+            return ctypes.CDLL(str(_built(command))), None
     except subprocess.CalledProcessError as error:
         said = error.stderr.splitlines() or [f"status {error.returncode}"]
         first = next((line for line in said if "error" in line), said[0])
         return None, f"{compiler} could not compile {SOURCE.name} ({first})"
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         return None, f"{SOURCE.name} could not be compiled or loaded: {error}"
 
 
-def _built(compiler: str, flags: list[str]) -> Path:
-    """The library of these sources, this compiler and these flags, made if it is not there."""
+def _built(compile_with: list[str]) -> Path:
+    """The library of these sources by this command, made if it is not there."""
     sources = [path.read_bytes() for path in (SOURCE, SOURCE.with_name("tiles.h"))]
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, text=True).stdout
-    key = hashlib.sha256(b"\0".join([*sources, version.encode(), " ".join(flags).encode()])).hexdigest()[:16]
+    key = hashlib.sha256(
+        b"\0".join([*sources, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
+    )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioblobs"
-    made = cache / f"{SOURCE.stem}-{key}.so"
+    made = cache / f"{SOURCE.stem}-{key.hexdigest()[:16]}.so"
     if not made.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:  # several processes may be at it at once
             part = Path(folder) / made.name
-            command = [compiler, *flags, str(SOURCE), "-o", str(part)]
-            subprocess.run(command, capture_output=True, check=True, text=True)
+            _output([*compile_with, str(SOURCE), "-o", str(part)])
             part.replace(made)
     return made
+
+
+def _output(command: list[str]) -> bytes:
+    """What a command that succeeds writes."""
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", errors="replace")
+    return done.stdout.encode()

@@ -1,7 +1,7 @@
 // The message of three GVPs and its mean over neighbours on a processor; models/mean_message.py says what it
 // computes and names the same things alike.
 //
-// A tile is the edges of a few residues. All that is made of it fits the second-level cache and never leaves it:
+// A tile is the edges of a few residues. All that is made of it stays in the processor's caches and goes no further:
 // the backward pass makes it again. Inside a tile channels are rows and edges are columns, so that vectors are full
 // whatever the number of channels; those of the three axes lie side by side, (channels, 3 T).
 
@@ -49,7 +49,7 @@ class Tile {
         : s(sizes),
           residues(best_residues(s.k)),
           wide(whole(residues * s.k)),
-          product(narrow, std::max({3 * wide, s.n + s.v + 1, s.e + s.h})) {
+          product(narrow, std::max({3 * wide, s.n + s.v + 1, s.e + s.h, s.w})) {
         const int scalars = whole(s.n + s.v + 1), vectors = whole(std::max(s.v, s.h)), one = wide, three = 3 * wide;
         x1 = make(whole(s.e) + whole(s.h), one), pre1 = make(whole(s.n), one);
         x2 = make(scalars, one), pre2 = make(whole(s.n), one), x3 = make(scalars, one);
@@ -172,6 +172,7 @@ class Tile {
     // The most residues whose edges leave the fewest columns empty.
     static int best_residues(int k) {
         int best = 1;
+        if (k < 1) return best;
         for (int r = 2; r * k <= TILE; r++)
             if (int64_t(r) * whole(best * k) >= int64_t(best) * whole(r * k)) best = r;
         return best;

@@ -248,7 +248,8 @@ inline void transpose(Matrix to, Matrix from, int rows, int columns) {
         }
 }
 
-// e^x within 2 units in the last place for x up to 88, 0 far below: powers of two times a polynomial.
+// e^x within 2 units in the last place for x from -87 to 88, that of the nearer end beyond: powers of two times a
+// polynomial.
 inline Vector exponential(Vector x) {
     const float log2e = 1.44269504f, high = 0.693359375f, low = -2.12194440e-4f, magic = 12582912.f;  // 1.5 * 2^23
     Vector lowest = Vector{} - 87.f, highest = Vector{} + 88.f;

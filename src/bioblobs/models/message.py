@@ -18,7 +18,7 @@ class Message(nn.Module):
 
     Attributes:
         keep: hold the two largest products of each edge for the backward pass; False makes them again,
-            for a few percent of time and a fraction of the memory.
+            for a few percent of time and a fraction of the memory. Compiled messages always do.
     """
 
     def __init__(self, node: Dims, edge: Dims) -> None:

@@ -216,7 +216,7 @@ class BlobModule(LightningModule):
             {"params": others, "weight_decay": 0.0},
         ]
         # Fused is one pass over all parameters; under autocast Lightning would refuse to clip its gradients.
-        optimizer = AdamW(groups, lr=self.lr, fused=self.trainer.precision == "32-true")
+        optimizer = AdamW(groups, lr=self.lr, fused=self.trainer.precision == "32-true" or None)
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = min(int(steps * self.warmup_epochs / self.epochs), steps - 1)
 
