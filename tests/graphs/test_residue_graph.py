@@ -15,14 +15,11 @@ from torch_geometric.utils import to_undirected
 
 from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store
+from bioblobs.graphs.backbone import bonded_to_next, cross, dihedral, node_features
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.residue_graph import (
     ProteinBatch,
-    bonded_to_next,
     build_graph,
-    dihedral,
-    dihedral_features,
-    orientation_features,
     radial_basis,
 )
 from conftest import batch_of, random_chain
@@ -48,16 +45,20 @@ def moved(batch: ProteinBatch, seed: int, dtype: torch.dtype) -> tuple[ProteinBa
 
 def one_protein(coordinates: Tensor) -> tuple[Tensor, Tensor]:
     """Node scalars and vectors of a chain that is a protein of its own."""
-    bonded = bonded_to_next(coordinates, torch.zeros(len(coordinates), dtype=torch.long))
-    return dihedral_features(coordinates, bonded), orientation_features(coordinates, bonded)
+    return node_features(coordinates, torch.zeros(len(coordinates), dtype=torch.long))
+
+
+def joined(coordinates: Tensor, batch: Tensor | None = None) -> Tensor:
+    """Which residues are bonded to the next, in one protein unless ``batch`` says otherwise."""
+    gap = (coordinates[:, 2] - coordinates[:, 0].roll(-1, 0)).norm(dim=-1)
+    return bonded_to_next(gap, torch.zeros(len(coordinates)) if batch is None else batch)
 
 
 def a_chain(store: Store) -> Tensor:
     """(L, 4, 3) a real chain without a break, of 20 residues or more."""
     for row in store.rows("train"):
         coordinates = collate(store, np.array([row])).coordinates
-        joined = bonded_to_next(coordinates, torch.zeros(len(coordinates), dtype=torch.long))
-        if len(coordinates) >= 20 and joined[:-1].all():
+        if len(coordinates) >= 20 and joined(coordinates)[:-1].all():
             return coordinates
     raise AssertionError("the sample has no unbroken chain")
 
@@ -160,16 +161,21 @@ def test_mirror_images_are_told_apart(real_batch: ProteinBatch) -> None:
 # Dihedrals
 
 
+def angle(points: Tensor) -> list[float]:
+    """Cosine and sine of the dihedral angle of four points."""
+    a, b, c = points.diff(dim=0)
+    return dihedral(a, b.norm(), cross(a, b), cross(b, c)).tolist()
+
+
 def test_dihedral_sign_is_iupac() -> None:
     # Looking from b to c, a clockwise turn from a to d is positive: here a quarter turn.
     points = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]])
-    assert dihedral(*points.diff(dim=0)).tolist() == pytest.approx([0, 1])
-    assert dihedral(*(points * torch.tensor([1.0, -1, 1])).diff(dim=0)).tolist() == pytest.approx([0, -1])
+    assert angle(points) == pytest.approx([0, 1])
+    assert angle(points * torch.tensor([1.0, -1, 1])) == pytest.approx([0, -1])
 
 
 def test_dihedral_around_a_straight_bond_is_zero() -> None:
-    straight = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 1, 3]])
-    assert dihedral(*straight.diff(dim=0)).tolist() == [1, 0]
+    assert angle(torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 1, 3]])) == [1, 0]
 
 
 def test_dihedral_features_agree_with_biotite(sample_store: Store) -> None:
@@ -190,8 +196,8 @@ def test_real_backbones_are_trans_and_left_of_the_ramachandran_plot(real_batch: 
     scalars = build_graph(real_batch).node_s
     defined = scalars[:, PHI].square() + scalars[:, 3 + PHI].square() > 0.5
     assert (scalars[defined, 3 + PHI] < 0).float().mean() > 0.8
-    joined = scalars[:, OMEGA] != 0
-    assert (scalars[joined, OMEGA] < -0.8).float().mean() > 0.9
+    linked = scalars[:, OMEGA] != 0
+    assert (scalars[linked, OMEGA] < -0.8).float().mean() > 0.9
 
 
 # Orientation
@@ -248,8 +254,8 @@ def test_touching_proteins_of_a_batch_are_not_joined(sample_store: Store) -> Non
     # Within bonding distance, yet of two proteins.
     coordinates = a_chain(sample_store)
     batch = (torch.arange(len(coordinates)) >= 7).long()
-    assert not bonded_to_next(coordinates, batch)[6]
-    assert bonded_to_next(coordinates, batch)[7]
+    assert not joined(coordinates, batch)[6]
+    assert joined(coordinates, batch)[7]
 
 
 # Edges

@@ -13,14 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-N_ATOM, CA_ATOM, C_ATOM = 0, 1, 2
-NODE_DIMS = (6, 3)
-"""(scalars, vectors) of a residue: cos and sin of phi, psi, omega; forward, backward, side chain."""
+from bioblobs.graphs.backbone import node_features
+
+CA_ATOM = 1
 EDGE_VECTORS = 1
-PEPTIDE_BOND_MAX = 2.0
-"""Longest C-N distance still taken as a peptide bond (ideal 1.33 angstrom; beyond it: a chain break)."""
 RBF_MAX = 20.0
 """Upper end of the distances that the radial basis resolves, angstrom."""
 LEAST_EXPONENT = -120.0
@@ -99,9 +96,8 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
     Args:
         edge_scalars: width e of the edge scalars, even: half radial basis, half sequence offset.
     """
-    coordinates = batch.coordinates
-    ca = coordinates[:, CA_ATOM].t().contiguous()  # (3, N)
-    bonded = bonded_to_next(coordinates, batch.batch)
+    node_s, node_v = node_features(batch.coordinates, batch.batch)
+    ca = batch.coordinates[:, CA_ATOM].t().contiguous()  # (3, N)
     source = batch.neighbours.reshape(-1)
     shape = batch.neighbours.shape
     delta = ca.index_select(1, source).view(3, *shape).sub_(ca[..., None])  # (3, N, k): from i to j
@@ -113,8 +109,8 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
         valid = batch.edge_valid.to(ca.dtype)
         weights = valid / valid.sum(-1, keepdim=True).clamp_min(1)
     return ResidueGraph(
-        node_s=dihedral_features(coordinates, bonded),
-        node_v=orientation_features(coordinates, bonded),
+        node_s=node_s,
+        node_v=node_v,
         radial=radial_basis(distance, edge_scalars // 2),
         waves=offset_waves(batch.reach, edge_scalars // 2, like=ca),
         offsets=later.index_select(0, source).view(shape) - batch.positions[:, None],
@@ -122,61 +118,6 @@ def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
         neighbours=batch.neighbours,
         edge_weights=weights,
     )
-
-
-def bonded_to_next(coordinates: Tensor, batch: Tensor) -> Tensor:
-    """(N,) True where residue i and i+1 belong to one protein and are joined by a peptide bond."""
-    gap = coordinates[1:, N_ATOM] - coordinates[:-1, C_ATOM]
-    bonded = (gap.norm(dim=-1) <= PEPTIDE_BOND_MAX) & (batch[1:] == batch[:-1])
-    return F.pad(bonded, (0, 1))
-
-
-def dihedral_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
-    """(N, 6) cos and sin of phi, psi, omega; both zero where a chain end or break leaves one undefined.
-
-    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970): those of
-    four atoms each in a row of the backbone.
-    """
-    backbone = coordinates[:, :3].reshape(-1, 3).t().contiguous()  # (3, 3 N): N CA C N CA C ...
-    along = backbone.roll(-1, 1) - backbone
-    angle = dihedral(along, along.roll(-1, 1), along.roll(-2, 1)).roll(1, -1)  # from C(i-1), N and CA on
-    defined = torch.stack([bonded.roll(1, 0), bonded, bonded], -1)
-    return (angle.view(2, -1, 3) * defined).transpose(0, 1).reshape(-1, 6)
-
-
-def dihedral(before: Tensor, around: Tensor, after: Tensor) -> Tensor:
-    """Cosine and sine of the signed dihedral angle of three bonds in a row: (3, ...) x 3 -> (2, ...)."""
-    left, right = cross(before, around), cross(around, after)
-    cosine = (left * right).sum(0)
-    sine = (before * right).sum(0) * around.square().sum(0).sqrt()
-    straight = torch.finfo(cosine.dtype).tiny  # where three atoms are in line: an angle of zero
-    return torch.stack([cosine + straight, sine]) / (torch.hypot(cosine, sine) + straight)
-
-
-def orientation_features(coordinates: Tensor, bonded: Tensor) -> Tensor:
-    """(3, N, 3) unit vectors: to the next CA, to the previous CA, along the side chain.
-
-    The side-chain direction is that of an ideal C-beta, from N, CA, C alone (tetrahedral geometry), so
-    that glycine has one too. Forward and backward are zero at chain ends and breaks.
-    """
-    n, ca, c = coordinates[:, :3].permute(1, 2, 0).contiguous()  # (3, N) each
-    step, to_c, to_n = unit(torch.stack([ca.roll(-1, 1) - ca, c - ca, n - ca], 1)).unbind(1)
-    step = step * bonded
-    plane = torch.stack([to_c + to_n, cross(to_c, to_n)], 1)
-    bisector, perpendicular = unit(plane).unbind(1)
-    side = -bisector * math.sqrt(1 / 3) - perpendicular * math.sqrt(2 / 3)
-    return torch.stack([step, -step.roll(1, 1), side], -1)
-
-
-def cross(a: Tensor, b: Tensor) -> Tensor:
-    """Cross product of (3, ...) vectors; torch's own is slow where the axes lie apart."""
-    (ax, ay, az), (bx, by, bz) = a, b
-    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-
-
-def unit(vectors: Tensor) -> Tensor:
-    """(3, ...) vectors of length one; zero stays zero."""
-    return vectors / vectors.square().sum(0).sqrt().clamp_min(1e-12)
 
 
 def radial_basis(distance: Tensor, count: int) -> Tensor:

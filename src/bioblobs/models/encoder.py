@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bioblobs.graphs.residue_graph import EDGE_VECTORS, NODE_DIMS, ResidueGraph
+from bioblobs.graphs.backbone import NODE_DIMS
+from bioblobs.graphs.residue_graph import EDGE_VECTORS, ResidueGraph
 from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm, vector_norm
 from bioblobs.models.message import Message
 
