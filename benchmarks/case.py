@@ -70,7 +70,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     ).train()
     _grow_blobs(model)
     if args.recompute:
-        model.encoder.keep_messages(False)
+        model.encoder.keep_activations(False)
 
     def precision() -> AbstractContextManager[Any]:
         return torch.autocast("cpu", torch.bfloat16, enabled=args.bf16)

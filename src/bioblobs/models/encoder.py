@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from bioblobs.graphs.backbone import NODE_DIMS
 from bioblobs.graphs.residue_graph import EDGE_VECTORS, ResidueGraph
@@ -24,7 +25,7 @@ class GVPLayer(nn.Module):
 
     def __init__(self, node: Dims, edge: Dims, drop_rate: float, norm_first: bool) -> None:
         super().__init__()
-        self.norm_first = norm_first
+        self.norm_first, self.keep = norm_first, True
         self.message = Message(node, edge)
         wide = (4 * node[0], 2 * node[1])
         self.widen, self.narrow = GVP(node, wide), GVP(wide, node, activation=False)
@@ -35,8 +36,15 @@ class GVPLayer(nn.Module):
         """Updated (N, n), (3, N, v); arguments as of :class:`~bioblobs.models.message.Message`."""
         x = self.norms[0](*node) if self.norm_first else node
         node = self._residual(node, self.message(x, edge, neighbours, edge_weights), 0)
-        x = self.norms[1](*node) if self.norm_first else node
-        return self._residual(node, self.narrow(*self.widen(*x)), 1)
+        if self.keep or not torch.is_grad_enabled():
+            update = self._feed_forward(*node)
+        else:  # nothing in it is random
+            update = checkpoint(self._feed_forward, *node, use_reentrant=False, preserve_rng_state=False)
+        return self._residual(node, update, 1)
+
+    def _feed_forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
+        x = self.norms[1](scalars, vectors) if self.norm_first else (scalars, vectors)
+        return self.narrow(*self.widen(*x))
 
     def _residual(self, node: Pair, update: Pair, branch: int) -> Pair:
         s, v = self.dropout(*update)
@@ -81,10 +89,10 @@ class Encoder(nn.Module):
         self.out_norm = PairNorm(node_h_dim)
         self.out = GVP(node_h_dim, (node_h_dim[0], 0))
 
-    def keep_messages(self, keep: bool) -> None:
-        """Hold each message's largest products for the backward pass, or make them again (less memory)."""
+    def keep_activations(self, keep: bool) -> None:
+        """Hold what feed-forwards and messages made for the backward pass, or make it again (less memory)."""
         for module in self.modules():
-            if isinstance(module, Message):
+            if isinstance(module, GVPLayer | Message):
                 module.keep = keep
 
     def forward(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:

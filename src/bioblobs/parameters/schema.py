@@ -178,8 +178,8 @@ class TrainConfig(Group):
         num_nodes: machines (docs/several_devices.md).
         strategy: of several devices: auto or ddp, which are the same.
         precision: of Lightning's Trainer; bf16-mixed pays for wide models on processors that have it.
-        recompute: make messages again in the backward pass instead of keeping them: less memory, same result;
-            compiled messages, those of a processor, always do.
+        recompute: make feed-forwards and messages again in the backward pass instead of keeping them: less
+            memory, same result; compiled messages, those of a processor, always do.
         num_workers: processes that make batches beside the training step.
         num_threads: threads of torch; 0 leaves torch's choice. Results may differ between counts.
         logger: live view beside metrics.csv: csv (none), dvclive or tensorboard (docs/training.md).

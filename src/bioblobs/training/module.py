@@ -39,7 +39,7 @@ class BlobModule(LightningModule):
         warmup_epochs: linear warm-up, then cosine to zero.
         label_smoothing: of the cross-entropy.
         seed: of what is drawn in a step.
-        recompute: make messages again in the backward pass.
+        recompute: make activations of the encoder again in the backward pass.
         lambda_card: weight of the cardinality loss.
         lambda_vq: weight of the commitment loss.
         lambda_psc: weight of the coverage loss.
@@ -89,7 +89,7 @@ class BlobModule(LightningModule):
                 lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
             )
         self.model = build_model(config, num_classes, with_codebook=not bypass_codebook)
-        self.model.encoder.keep_messages(not recompute)
+        self.model.encoder.keep_activations(not recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
