@@ -111,17 +111,18 @@ def make_batch(
     proteins: Tensor,
 ) -> ProteinBatch:
     """A batch from per-residue arrays laid end to end; ``neighbours`` are rows within each protein."""
-    total = len(positions)
-    own = np.arange(total)[:, None]
-    base = np.repeat(lengths.cumsum() - lengths, lengths)[:, None]  # (N, 1)
-    valid = neighbours != PADDING
-    global_rows = np.where(valid, neighbours + base, own)
+    base = np.repeat((lengths.cumsum() - lengths).astype(np.int32), lengths)[:, None]  # (N, 1)
+    global_rows = neighbours + base
+    valid: NDArray[np.bool_] | None = None
+    if (neighbours == PADDING).any():
+        valid = neighbours != PADDING
+        global_rows = np.where(valid, global_rows, np.arange(len(positions), dtype=np.int32)[:, None])
     return ProteinBatch(
         coordinates=torch.from_numpy(coordinates),
         residue_types=torch.from_numpy(residue_types).long(),
         positions=torch.from_numpy(positions),
         neighbours=torch.from_numpy(global_rows),
-        edge_valid=None if valid.all() else torch.from_numpy(valid),
+        edge_valid=None if valid is None else torch.from_numpy(valid),
         batch=torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)),
         edge_index=torch.from_numpy(symmetrised(global_rows, valid, mutual)),
         labels=labels,
@@ -133,22 +134,29 @@ def make_batch(
 
 
 def symmetrised(
-    neighbours: NDArray[np.int64], valid: NDArray[np.bool_], mutual: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+    neighbours: NDArray[np.int32], valid: NDArray[np.bool_] | None, mutual: NDArray[np.bool_]
+) -> NDArray[np.int32]:
     """(2, E) source and target of every edge in both directions, each once, from (N, k) lists.
 
-    Sorted by target: the lists are, so that only edges of one direction, turned round, are sorted in.
+    ``valid`` is None where all of them are edges. Sorted by target: the lists are, so that only edges of one
+    direction, turned round, are sorted in.
     """
     residues, k = neighbours.shape
-    flat, one_way = neighbours.reshape(-1), np.flatnonzero(valid & ~mutual)
-    back_target = flat[one_way]
+    listed, degree, one_way = neighbours.reshape(-1), np.full(residues, k), ~mutual
+    turned = np.flatnonzero(one_way if valid is None else one_way & valid).astype(np.int32)
+    target = listed[turned]
     # numpy sorts integers of up to 16 bits by radix, which takes a fourth of the time of any other sort.
-    order = back_target.astype(np.min_scalar_type(residues)).argsort(kind="stable")
-    degree, turned = valid.sum(1), np.bincount(back_target, minlength=residues)
-    listed = flat if valid.all() else flat[valid.reshape(-1)]
+    order = target.astype(np.min_scalar_type(residues)).argsort(kind="stable")
+    if valid is not None:
+        listed, degree = listed[valid.reshape(-1)], np.count_nonzero(valid, 1)
     # A residue's own edges come first, the turned ones after them.
-    source = np.insert(listed, degree.cumsum()[back_target[order]], one_way[order] // k)
-    return np.stack([source, np.repeat(np.arange(residues), degree + turned)])
+    source = np.empty(len(listed) + len(turned), np.int32)
+    own = np.ones(len(source), bool)
+    place = degree.cumsum()[target[order]] + np.arange(len(turned))
+    source[place], own[place] = turned[order] // k, False
+    source[own] = listed
+    degree += np.bincount(target, minlength=residues)
+    return np.stack([source, np.repeat(np.arange(residues, dtype=np.int32), degree)])
 
 
 class BatchDataset(Dataset[ProteinBatch]):

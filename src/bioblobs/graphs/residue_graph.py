@@ -32,10 +32,10 @@ class ProteinBatch:
         coordinates: (N, 4, 3) N, CA, C, O in angstrom; O may be NaN.
         residue_types: (N,) index into the residue alphabet.
         positions: (N,) place of the residue in its chain, counting from 0.
-        neighbours: (N, k) row in this batch of each neighbour, nearest first; the row itself on padding.
+        neighbours: (N, k) int32, row in this batch of each neighbour, nearest first; padding: the row itself.
         edge_valid: (N, k) False on padding; None where no protein of the batch has any.
         batch: (N,) protein of each residue.
-        edge_index: (2, E) symmetrised edges without repeats, sorted by target, for the partitioner.
+        edge_index: (2, E) int32, symmetrised edges without repeats, sorted by target, for the partitioner.
         labels: (B,) class index, or (B, C) 0/1 for multi-label tasks.
         proteins: (B,) row of each protein in the store.
         num_proteins: B.

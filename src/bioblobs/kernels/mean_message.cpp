@@ -20,7 +20,7 @@ struct Sizes {
 };
 
 struct Inputs {
-    const int64_t* neighbours;                                    // (N, k)
+    const int32_t* neighbours;                                    // (N, k)
     const float* edge_weights;                                    // (N, k) or null
     const float *scalars_j, *scalars_i, *vectors_j, *vectors_i;   // rows of whole vectors
     const float *edge_s, *edge_v;                                 // (N, k, e), (3, N, k, w)
@@ -211,7 +211,7 @@ class Tile {
     }
 
     void gather(const Inputs& in, const Weights& w) {
-        const int64_t* source = in.neighbours + origin * s.k;
+        const int32_t* source = in.neighbours + origin * s.k;
         fill(pre1, s.n, 0, [&](int edge, int c) {
             return at(in.scalars_j, source[edge], s.n, c) + at(in.scalars_i, origin + edge / s.k, s.n, c);
         });
@@ -333,7 +333,7 @@ class Tile {
 
     // Rows of `turned` to their source residues, and their sum over a residue's edges.
     void scatter(const Inputs& in, Matrix to, int64_t low, int shift, int channels, float* sums) {
-        const int64_t* source = in.neighbours + origin * s.k;
+        const int32_t* source = in.neighbours + origin * s.k;
         for (int i = 0; i < here; i++)
             for (int c = 0; c < channels; c += WIDE) {
                 Vector sum{};
@@ -353,10 +353,10 @@ struct Part {
     int64_t low = 0, high = 0;  // source residues
     Buffer scalars_j, vectors_j;
 
-    bool reserve(const Sizes& s, const int64_t* neighbours) {
+    bool reserve(const Sizes& s, const int32_t* neighbours) {
         if (begin == end) return true;
         auto [least, most] = std::minmax_element(neighbours + begin * s.k, neighbours + end * s.k);
-        low = *least, high = *most + 1;
+        low = *least, high = int64_t(*most) + 1;
         scalars_j = zeros((high - low) * whole(s.n)), vectors_j = zeros(3 * (high - low) * whole(s.h));
         return scalars_j && vectors_j;
     }
@@ -378,7 +378,7 @@ Sizes sizes_of(const int64_t* given) {
 
 Inputs inputs_of(const void* const* given) {
     auto floats = [&](int i) { return static_cast<const float*>(given[i]); };
-    return {static_cast<const int64_t*>(given[0]), floats(1), floats(2), floats(3), floats(4), floats(5), floats(6), floats(7)};
+    return {static_cast<const int32_t*>(given[0]), floats(1), floats(2), floats(3), floats(4), floats(5), floats(6), floats(7)};
 }
 
 Weights weights_of(const void* const* given) {

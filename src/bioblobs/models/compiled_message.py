@@ -47,7 +47,7 @@ def mean_message(
     With ``dtype`` bf16 the factors of products are rounded to it; sums and everything else are fp32.
     """
     tensors = (tensor.float() for tensor in (*inputs, *weights))
-    neighbours = neighbours.long().contiguous()
+    neighbours = neighbours.int().contiguous()
     if edge_weights is not None:
         edge_weights = edge_weights.float().contiguous()
     scalars, vectors = _MeanMessage.apply(neighbours, edge_weights, dtype == torch.bfloat16, *tensors)
