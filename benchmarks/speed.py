@@ -20,7 +20,12 @@ from benchmarks.machine import record
 RESULTS = Path("benchmarks") / "results" / "speed.json"
 SIZES = ((8, 100), (8, 300), (8, 600), (32, 300), (32, 600))
 """Proteins and residues each."""
-VARIANTS = {"ours": [], "ours, bf16": ["--bf16"], "ours, no compiler": ["--no-compiler"]}
+VARIANTS = {
+    "ours": [],
+    "ours, recompute": ["--recompute"],
+    "ours, bf16": ["--bf16"],
+    "ours, no compiler": ["--no-compiler"],
+}
 SCALING: dict[str, list[list[str]]] = {
     "residues": [["--length", str(n)] for n in (100, 200, 400, 800, 1600)],
     "proteins": [["--proteins", str(n)] for n in (2, 4, 8, 16, 32)],

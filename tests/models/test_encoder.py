@@ -97,6 +97,34 @@ def test_the_gradient_reaches_every_parameter(real_batch: ProteinBatch) -> None:
     assert without == set()
 
 
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_recomputing_keeps_less_and_changes_nothing(real_batch: ProteinBatch, norm_first: bool) -> None:
+    encoder, graph = small(norm_first=norm_first).train(), build_graph(real_batch)
+
+    def made() -> tuple[list[Tensor], int]:
+        kept = 0
+
+        def keep(tensor: Tensor) -> Tensor:
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        encoder.zero_grad()
+        torch.manual_seed(0)  # dropout
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            out = encoder(graph, real_batch.residue_types)
+            in_forward = kept
+            out.square().sum().backward()
+        return [out, *(parameter.grad.clone() for parameter in encoder.parameters())], in_forward
+
+    plain, much = made()
+    encoder.keep_activations(False)
+    again, less = made()
+    assert less < 0.8 * much
+    for value, expected in zip(again, plain, strict=True):
+        assert torch.equal(value, expected)
+
+
 def test_dropout_acts_in_training_only(real_batch: ProteinBatch) -> None:
     encoder = small(drop_rate=0.5)
     assert torch.equal(embed(encoder, real_batch), embed(encoder, real_batch))
