@@ -59,8 +59,9 @@ class Watch:
 
     def check(self) -> None:
         """No error, and nothing fetched but the page itself."""
-        assert not self.errors
-        assert not [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+        assert not self.errors, self.errors
+        fetched = [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+        assert not fetched, fetched
 
 
 @contextmanager
