@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from bioblobs.datasets.batching import make_batch
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
-from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import encode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,16 @@ from bioblobs.datasets.prepare import prepare_store
 from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.kernels import build
 from bioblobs.parameters.schema import DataConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 
+needs_compiler = pytest.mark.skipif(
+    shutil.which("c++") is None or torch.backends.cpu.get_cpu_capability() not in build.OF_PROCESSOR,
+    reason="nothing is compiled here",
+)
 
 torch.set_num_threads(1)  # tiny tensors: threads would only wait for one another
 
@@ -80,4 +87,20 @@ def real_batch(sample_store: Store) -> ProteinBatch:
     return collate(sample_store, sample_store.rows("train")[:8])
 
 
-__all__ = ["PADDING", "ROOT", "batch_of", "random_chain"]
+@pytest.fixture
+def compiled_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache folder of compiled functions, and nothing loaded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build._found.cache_clear()
+    yield tmp_path / "bioblobs"
+    build._found.cache_clear()
+
+
+@pytest.fixture
+def older_processor(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions are compiled for AVX2 alone."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})
+
+
+__all__ = ["PADDING", "ROOT", "batch_of", "needs_compiler", "random_chain"]

@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "bioblobs"
 ALLOWED = {
     "proteins": set(),
     "structures": {"proteins"},
-    "graphs": {"proteins"},
+    "graphs": {"proteins", "kernels"},
     "splits": {"proteins"},
     "datasets": {"proteins", "structures", "graphs", "splits"},
     "kernels": set(),

@@ -13,7 +13,7 @@ from torch_geometric.utils import to_undirected
 
 from bioblobs.datasets.batching import BatchDataset, collate, plan_batches, share_of
 from bioblobs.datasets.store import Store
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from conftest import batch_of, random_chain
 
 lengths_of_a_store = st.lists(st.integers(1, 60), min_size=1, max_size=40)

@@ -9,7 +9,7 @@ import torch
 
 from bioblobs.evaluation.ablation import blobs_of_another, random_partition, with_input, without_blobs
 from bioblobs.evaluation.predict import plain_forward
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model

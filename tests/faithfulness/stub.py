@@ -11,7 +11,7 @@ import torch
 from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model

@@ -12,7 +12,7 @@ from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains, neighbours_of_each
 from bioblobs.graphs.neighbours import neighbour_lists
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from conftest import batch_of
 
 

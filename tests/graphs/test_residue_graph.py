@@ -17,8 +17,8 @@ from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store
 from bioblobs.graphs.backbone import bonded_to_next, cross, dihedral, node_features
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import (
-    ProteinBatch,
     build_graph,
     radial_basis,
 )

@@ -15,7 +15,7 @@ from bioblobs.datasets.batching import collate
 from bioblobs.datasets.store import Store
 from bioblobs.datasets.writer import StoreWriter
 from bioblobs.evaluation.predict import predictions, probabilities
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.interpretation.records import author_labels, protein_records
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.parameters.schema import ModelConfig

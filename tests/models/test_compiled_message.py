@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +12,8 @@ from torch import Tensor
 from bioblobs.kernels import build
 from bioblobs.models import compiled_message, mean_message
 from bioblobs.models.mean_message import Inputs, Weights
+from conftest import needs_compiler
 
-needs_compiler = pytest.mark.skipif(
-    shutil.which("c++") is None or torch.backends.cpu.get_cpu_capability() not in build.OF_PROCESSOR,
-    reason="nothing is compiled here",
-)
 # residues, neighbours, scalars, vectors, edge scalars, edge vectors
 SHAPES = [
     (50, 7, 10, 3, 5, 1),
@@ -77,15 +70,6 @@ def error(found: list[Tensor], expected: list[Tensor]) -> float:
     return float(torch.stack([(a.double() - b).norm() / b.norm().clamp_min(1e-12) for a, b in pairs]).max())
 
 
-@pytest.fixture
-def compiled_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache folder, and nothing loaded."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    build._found.cache_clear()
-    yield tmp_path / "bioblobs"
-    build._found.cache_clear()
-
-
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("with_padding", [False, True])
@@ -115,11 +99,8 @@ def test_number_of_threads_changes_only_the_order_of_sums(threads: int) -> None:
 
 
 @needs_compiler
-def test_instructions_of_older_processors_give_the_same(
-    compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})
+@pytest.mark.usefixtures("older_processor")
+def test_instructions_of_older_processors_give_the_same() -> None:
     tensors, neighbours = leaves(SHAPES[1])
     expected = computed(tensors, neighbours, None, torch.float64)
     found = computed(tensors, neighbours, None, torch.float32)
@@ -177,34 +158,9 @@ def test_tensors_may_lie_and_be_typed_as_they_like() -> None:
     assert error([mean.detach() for mean in found], expected[:2]) < 1e-5
 
 
-@needs_compiler
-@pytest.mark.parametrize("content", [b"", b"not a library"])
-def test_a_broken_library_is_made_again(content: bytes, compiled_afresh: Path) -> None:
-    assert build.library() is not None
-    (made,) = compiled_afresh.iterdir()
-    made.unlink()  # this process has it open
-    made.write_bytes(content)
-    build._found.cache_clear()
-    assert build.library() is not None and build.reason() is None
-
-
-@needs_compiler
-def test_the_library_is_compiled_once(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = compiled_afresh.parent / "log"
-    compiler = compiled_afresh.parent / "counting"
-    compiler.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec c++ "$@"\n')
-    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("CXX", f"{compiler} -DSOMETHING")
-    assert build.library() is not None
-    build._found.cache_clear()  # as another process would begin
-    assert build.library() is not None
-    assert log.read_text().count("-shared") == 1
-    assert [path.suffix for path in compiled_afresh.iterdir()] == [".so"]  # and nothing half-made
-
-
 @pytest.mark.parametrize(
     ("compiler", "said"),
-    [("no-such-compiler", "there is no C++ compiler"), ("false", "could not compile mean_message.cpp")],
+    [("no-such-compiler", "there is no C++ compiler"), ("false", "could not compile the kernels")],
 )
 def test_without_a_compiler_the_message_goes_through_torch(
     compiler: str, said: str, compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
@@ -215,28 +171,3 @@ def test_without_a_compiler_the_message_goes_through_torch(
     found = computed(tensors, neighbours, None, torch.float32)
     assert build.library() is None and said in str(build.reason())
     assert error(found, computed(tensors, neighbours, None, torch.float64)) < 1e-5
-
-
-def test_another_processor_has_no_library(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
-    assert build.library() is None and "AVX2" in str(build.reason())
-
-
-@needs_compiler
-def test_a_cache_folder_that_cannot_be_written_is_said(
-    compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = compiled_afresh.parent / "file"
-    file.write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(file))
-    assert build.library() is None and "could not be compiled or loaded" in str(build.reason())
-
-
-@needs_compiler
-def test_a_user_without_a_home_folder_is_told(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(Path, "home", nowhere)
-    assert build.library() is None and "home directory" in str(build.reason())

@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.encoder import Encoder
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 from torch import Tensor
 from torch_geometric.nn.pool.select import SelectOutput
 
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.growth import best
 from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner

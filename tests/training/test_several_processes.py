@@ -17,7 +17,7 @@ from bioblobs.datasets.batching import collate
 from bioblobs.datasets.datamodule import ProteinDataModule
 from bioblobs.datasets.store import Store
 from bioblobs.evaluation.predict import class_probabilities, predictions
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.processes import joint_mean
 from bioblobs.parameters.schema import ModelConfig

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from bioblobs.datasets.store import Store
 from bioblobs.graphs.neighbours import PADDING
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 
 Rows = NDArray[np.int64]
 
@@ -113,9 +113,9 @@ def make_batch(
     """A batch from per-residue arrays laid end to end; ``neighbours`` are rows within each protein."""
     base = np.repeat((lengths.cumsum() - lengths).astype(np.int32), lengths)[:, None]  # (N, 1)
     global_rows = neighbours + base
-    valid: NDArray[np.bool_] | None = None
-    if (neighbours == PADDING).any():
-        valid = neighbours != PADDING
+    real = neighbours != PADDING
+    valid = None if real.all() else real
+    if valid is not None:
         global_rows = np.where(valid, global_rows, np.arange(len(positions), dtype=np.int32)[:, None])
     return ProteinBatch(
         coordinates=torch.from_numpy(coordinates),

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from bioblobs.datasets.batching import BatchDataset, PlacesFrom, Rows, plan_batches, share_of
 from bioblobs.datasets.prepare import open_store
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.parameters.schema import DataConfig
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from bioblobs.evaluation.predict import Forward, plain_forward
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs, BlobInput, Prediction
 from bioblobs.models.partitioner import Blobs
 

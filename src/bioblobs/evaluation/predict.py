@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bioblobs.datasets.batching import Rows, collate, plan_batches
 from bioblobs.datasets.store import Store
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 
 BATCH_SIZE, MAX_RESIDUES = 64, 6000

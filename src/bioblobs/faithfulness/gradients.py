@@ -25,7 +25,8 @@ from torch.nn import functional as F
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Floats
-from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.segments import segment_pool
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioblobs.datasets.store import Store
 from bioblobs.evaluation.predict import probabilities
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.proteins.alphabet import decode
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-SOURCE = Path(__file__).with_name("mean_message.cpp")
+SOURCES = sorted(Path(__file__).parent.glob("*.cpp"))
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-shared"]
 OF_PROCESSOR = {
     "AVX512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
@@ -67,24 +67,24 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
     except subprocess.CalledProcessError as error:
         said = error.stderr.splitlines() or [f"status {error.returncode}"]
         first = next((line for line in said if "error" in line), said[0])
-        return None, f"{compiler} could not compile {SOURCE.name} ({first})"
+        return None, f"{compiler} could not compile the kernels ({first})"
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
-        return None, f"{SOURCE.name} could not be compiled or loaded: {error}"
+        return None, f"the kernels could not be compiled or loaded: {error}"
 
 
 def _built(compile_with: list[str]) -> Path:
     """The library of these sources by this command, made if it is not there."""
-    sources = [path.read_bytes() for path in (SOURCE, SOURCE.with_name("tiles.h"))]
+    read = [path.read_bytes() for path in (*SOURCES, SOURCES[0].with_name("tiles.h"))]
     key = hashlib.sha256(
-        b"\0".join([*sources, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
+        b"\0".join([*read, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
     )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioblobs"
-    made = cache / f"{SOURCE.stem}-{key.hexdigest()[:16]}.so"
+    made = cache / f"kernels-{key.hexdigest()[:16]}.so"
     if not made.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:  # several processes may be at it at once
             part = Path(folder) / made.name
-            _output([*compile_with, str(SOURCE), "-o", str(part)])
+            _output([*compile_with, *map(str, SOURCES), "-o", str(part)])
             part.replace(made)
     return made
 

@@ -11,7 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bioblobs.graphs.residue_graph import ProteinBatch, build_graph
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.codebook import Codebook, Quantised
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Blobs, Partitioner

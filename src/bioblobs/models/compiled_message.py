@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from bioblobs.kernels.build import has_bf16, library
+from bioblobs.kernels.call import call
 
 if TYPE_CHECKING:
     from bioblobs.models.mean_message import Inputs, Weights
@@ -62,7 +63,7 @@ class _MeanMessage(torch.autograd.Function):
         given = _given(neighbours, edge_weights, tensors)
         residues, n, v = len(neighbours), tensors[1].shape[1], tensors[-1].shape[0]
         means = tensors[0].new_empty(residues, n + v + 1), tensors[0].new_empty(3, residues, v)
-        _call("mean_message_forward", *given, torch.get_num_threads(), int(narrow), *means)
+        call("mean_message_forward", *given, torch.get_num_threads(), int(narrow), *means)
         ctx.narrow = narrow
         ctx.save_for_backward(neighbours, edge_weights, *tensors)
         return means
@@ -79,7 +80,7 @@ class _MeanMessage(torch.autograd.Function):
         d_weights = [each.new_zeros(threads, each.shape[1], _whole(each.shape[0])) for each in weights]
         given = _given(neighbours, edge_weights, tensors)
         means = _rows(grad_s), _rows(grad_v)
-        _call("mean_message_backward", *given, threads, int(ctx.narrow), *means, d_weights, d_inputs)
+        call("mean_message_backward", *given, threads, int(ctx.narrow), *means, d_weights, d_inputs)
         summed = [
             each.sum(0)[:, : len(weight)].t().reshape(tensor.shape)
             for each, weight, tensor in zip(d_weights, weights, tensors[_INPUTS:], strict=True)
@@ -118,21 +119,3 @@ def _whole(columns: int) -> int:
 def _rows(tensor: Tensor) -> Tensor:
     """(..., channels) with its rows filled up to whole vectors with zeros."""
     return F.pad(tensor, (0, _whole(tensor.shape[-1]) - tensor.shape[-1])).contiguous()
-
-
-def _call(name: str, *arguments: Any) -> None:
-    """A compiled function, with the addresses of tensors and of lists of tensors."""
-    compiled = library()
-    assert compiled is not None
-    if getattr(compiled, name)(*map(_address, arguments)):
-        raise MemoryError(f"{name}: not enough memory for the tiles of a message")
-
-
-def _address(argument: Any) -> Any:
-    if isinstance(argument, Tensor):
-        return ctypes.c_void_p(argument.data_ptr())
-    if isinstance(argument, list):
-        return (ctypes.c_void_p * len(argument))(
-            *(None if each is None else each.data_ptr() for each in argument)
-        )
-    return argument

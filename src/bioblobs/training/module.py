@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax
-from bioblobs.graphs.residue_graph import ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
 from bioblobs.models.processes import sum_over_processes
