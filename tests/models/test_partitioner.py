@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,29 @@ from torch import Tensor
 from torch_geometric.nn.pool.select import SelectOutput
 
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.models.growth import best
+from bioblobs.kernels import build
+from bioblobs.models import compiled_slots
 from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner
+from bioblobs.models.slots import best
 from bioblobs.training.losses import cardinality_loss
 from conftest import batch_of, random_chain
 
 WIDTH = 8
 LENGTHS = (40, 25, 3, 1, 60)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["compiled", "torch"])
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything here holds for the compiled slots and for those in torch's operations."""
+    if request.param == "torch":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled_slots, "suits", lambda inputs: False)
+            yield
+    elif build.library() is None:
+        pytest.skip(str(build.reason()))
+    else:
+        yield
 
 
 def proteins(*lengths: int, k: int = 6) -> ProteinBatch:

@@ -5,6 +5,7 @@ B proteins, N residues, L residues of the longest protein, E symmetrised edges.
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import torch
@@ -81,29 +82,37 @@ class Neighbourhoods:
     """Counts over the edges of a batch.
 
     Attributes:
-        degree: (N,) edges of each residue, at least 1.
+        pointer: (N + 1,) int32, first edge of each residue.
+        source: (E,) int32.
     """
 
     def __init__(self, edge_index: Tensor, residues: int) -> None:
         """``edge_index`` (2, E): source and target of each edge, below ``residues``, sorted by target."""
-        source, target = edge_index.int()  # what the library of the product computes with
+        source, target = edge_index.int()
         ends = torch.arange(residues + 1, dtype=torch.int, device=target.device)
-        pointer = torch.searchsorted(target, ends, out_int32=True)
-        self.degree = pointer.diff().float().clamp_min(1)
+        self.source, self.pointer = source.contiguous(), torch.searchsorted(target, ends, out_int32=True)
+
+    @functools.cached_property
+    def degree(self) -> Tensor:
+        """(N,) edges of each residue, at least 1."""
+        return self.pointer.diff().float().clamp_min(1)
+
+    @functools.cached_property
+    def _matrix(self) -> Tensor:
         with warnings.catch_warnings():
             # torch says that its sparse CSR layout is a beta; a product with a vector is all that is used.
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
-            self.matrix = torch.sparse_csr_tensor(
-                pointer,
-                source,
-                torch.ones(len(source), device=source.device),
-                (residues, residues),
+            return torch.sparse_csr_tensor(
+                self.pointer,
+                self.source,
+                torch.ones(len(self.source), device=self.source.device),
+                (len(self.pointer) - 1, len(self.pointer) - 1),
                 check_invariants=False,
             )
 
     def count(self, chosen: Tensor) -> Tensor:
         """(N,) edges from each residue into the chosen ones, (N,) bool."""
-        return self.matrix @ chosen.float()
+        return self._matrix @ chosen.float()
 
 
 def put(rows: Tensor, values: Tensor, length: int, fill: float) -> Tensor:

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from bioblobs.models.growth import Growth, Inputs, Terms, grow
+from bioblobs.models.growth import Growth, grow
 from bioblobs.models.layout import Layout, Neighbourhoods, put
 from bioblobs.models.segments import segment_pool
-
-LOCAL_STATISTICS = 3
-"""log #candidates, share of the seed's edges that go to candidates, density among candidates."""
+from bioblobs.models.slots import LOCAL_STATISTICS, Inputs, Terms
 
 
 @dataclass
@@ -183,11 +181,9 @@ class Partitioner(Select):
 
 def _blobs(made: Growth) -> Blobs:
     """One value a residue, and one a blob."""
-    rows = torch.stack([slot.rows for slot in made.slots], 1)  # (B, S, M)
-    p = torch.stack([slot.p for slot in made.slots])  # (S, N)
-    size = torch.stack([slot.size for slot in made.slots], 1)
+    rows, p, size = made.slots.rows, made.slots.p, made.slots.size.t()
     slots, residues = p.shape
-    number = torch.arange(slots, device=rows.device)[:, None].expand_as(rows)
+    number = torch.arange(slots, device=rows.device)[:, None, None].expand_as(rows)
     assignment = put(rows, number, residues, -1)
     inside, chosen = assignment >= 0, assignment.clamp_min(0)[None]
     seeds = put(rows[..., 0], torch.ones_like(rows[..., 0], dtype=torch.bool), residues, False)
