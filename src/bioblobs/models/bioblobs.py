@@ -69,7 +69,7 @@ class BioBlobs(nn.Module):
         self.edge_scalars = edge_scalars
 
     def forward(self, batch: ProteinBatch) -> Prediction:
-        """Predict a batch (see :class:`~bioblobs.graphs.residue_graph.ProteinBatch`)."""
+        """Predict a batch (see :class:`~bioblobs.graphs.protein_batch.ProteinBatch`)."""
         return self.read(*self.partition(batch))
 
     def partition(self, batch: ProteinBatch) -> tuple[Tensor, Blobs]:

@@ -55,7 +55,8 @@ class Layout:
     def dot(self, padded: Tensor, vectors: Tensor, add: Tensor | None = None) -> Tensor:
         """Product of each residue with its protein's vector: (B, L, D), (B, D) -> (N,), plus (B, 1)."""
         left, right = vectors[:, None], padded.transpose(1, 2)
-        return self.flat(left @ right if add is None else torch.baddbmm(add[..., None], left, right))
+        made = left @ right if add is None else torch.baddbmm(add[..., None], left, right)
+        return self.flat(made.squeeze(1))
 
     def weighted_sum(self, weights: Tensor, padded: Tensor) -> Tensor:
         """Sum over each protein with a weight a residue: (N,), (B, L, D) -> (B, D)."""
@@ -63,8 +64,7 @@ class Layout:
 
     def weighted(self, weights: Tensor, vectors: Tensor) -> Tensor:
         """Sum of its protein's vectors with each residue's weights: (N, S), (B, S, D) -> (N, D)."""
-        made = (self.padded(weights) @ vectors).flatten(0, 1)
-        return made if self.even else made.index_select(0, self.place)
+        return self.flat(self.padded(weights) @ vectors)
 
     def rows(self, values: Tensor, fill: float) -> Tensor:
         """(N,) -> (B, L), with ``fill`` past the end of a protein."""
@@ -74,8 +74,9 @@ class Layout:
         return padded.scatter_(0, self.place, values).view(self.size, self.longest)
 
     def flat(self, rows: Tensor) -> Tensor:
-        """(B, L) or (B, 1, L) -> (N,)."""
-        return rows.view(-1) if self.even else rows.view(-1).index_select(0, self.place)
+        """(B, L, ...) -> (N, ...)."""
+        made = rows.flatten(0, 1)
+        return made if self.even else made.index_select(0, self.place)
 
 
 class Neighbourhoods:
