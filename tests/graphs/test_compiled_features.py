@@ -80,11 +80,18 @@ def test_atoms_in_one_place_have_no_direction() -> None:
 
 
 @needs_compiler
-def test_atoms_in_line_are_finite() -> None:
+@pytest.mark.parametrize("scale", [1, 1e-6, 1e-9])
+def test_atoms_in_line_or_almost_in_one_place_stay_in_bounds(scale: float) -> None:
     chain = random_chain(10, seed=2)
     chain[6, :3] = np.arange(9, dtype=np.float32).reshape(3, 3)
-    graph = compiled(batch_of([chain]))
-    assert graph.node_s.isfinite().all() and graph.node_v.isfinite().all()
+    graph = compiled(batch_of([chain * np.float32(scale)]))
+    assert graph.node_s.abs().max() <= 1 + 1e-5 and graph.node_v.isfinite().all()
+
+
+@needs_compiler
+def test_indices_may_be_of_any_integer_type(real_batch: ProteinBatch) -> None:
+    other = replace(real_batch, batch=real_batch.batch.int(), positions=real_batch.positions.int())
+    assert_alike(compiled(other), compiled(real_batch))
 
 
 @needs_compiler

@@ -124,3 +124,14 @@ def test_what_is_no_number_stays_with_its_protein(real_batch: ProteinBatch) -> N
     filled = compiled_slots.fill(inputs, TERMS, layout, graph)
     others = torch.arange(real_batch.num_proteins) != 2
     assert filled.blob[:, 2].isnan().any() and filled.blob[:, others].isfinite().all()
+
+
+def test_edges_out_of_a_protein_are_not_followed(real_batch: ProteinBatch) -> None:
+    ends = torch.tensor([[0, len(real_batch.batch) - 1], [len(real_batch.batch) - 1, 0]])
+    edges = torch.cat([real_batch.edge_index, ends], 1)
+    batch = replace(real_batch, edge_index=edges[:, edges[1].argsort(stable=True)])
+    inputs = some_inputs(len(batch.batch), batch.num_proteins, 8, 16)
+    layout = Layout(batch.batch, batch.num_proteins, batch.longest)
+    filled = compiled_slots.fill(inputs, TERMS, layout, Neighbourhoods(batch.edge_index, len(batch.batch)))
+    for number, rows in enumerate(filled.rows.unbind(1)):
+        assert (batch.batch[rows[rows < len(batch.batch)]] == number).all()

@@ -329,6 +329,38 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
     assert torch.equal(sizes, cut(partitioner, several, x).size.long().reshape(-1))
 
 
+@pytest.mark.parametrize(
+    ("edges", "batch", "said"),
+    [
+        ([[0], [9]], [0] * 4, "expected nodes 0..3; got 9"),
+        ([[0, 1], [1, 2]], [0, 0, 1, 1], "both ends of every edge in the same graph"),
+        ([[0], [2]], [0, 1, 0, 1], "in this order"),
+        ([[0], [1]], [0, 0, 2, 2], "expected a node in every graph 0..2"),
+    ],
+)
+def test_graphs_that_are_none_are_refused(edges: list[list[int]], batch: list[int], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Partitioner(WIDTH)(torch.randn(4, WIDTH), torch.tensor(edges), torch.tensor(batch))
+
+
+@pytest.mark.parametrize("name", ["max_clusters", "cluster_size_max", "k_hop"])
+def test_sizes_below_one_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected at least 1; got 0"):
+        Partitioner(WIDTH, **{name: 0})
+
+
+def test_shares_may_be_whole_numbers_and_autocast_changes_nothing() -> None:
+    batch, exact = proteins(*LENGTHS), Partitioner(WIDTH, termination_threshold=1.0, context_step=1.0).eval()
+    whole = Partitioner(WIDTH, termination_threshold=1, context_step=1).eval()
+    whole.load_state_dict(exact.state_dict())
+    x = embeddings(batch)
+    expected = cut(exact, batch, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cut(whole, batch, x)
+    assert torch.equal(found.embedding, expected.embedding)
+    assert torch.equal(found.assignment, expected.assignment)
+
+
 def test_members_are_ranked_where_probabilities_all_round_to_one() -> None:
     # At a low temperature sigmoid(score / tau) is 1.0 for scores that still differ.
     layout = Layout(torch.tensor([0, 0, 0, 0, 1, 1]), 2)

@@ -29,8 +29,8 @@ def node_features(batch: ProteinBatch, longest_bond: float) -> tuple[Tensor, Ten
     residues, atoms = coordinates.shape[:2]
     scalars, vectors = coordinates.new_empty(residues, 6), coordinates.new_empty(3, residues, 3)
     sizes = (ctypes.c_int64 * 2)(residues, atoms)
-    given = coordinates, batch.batch.contiguous()
-    call("node_features", sizes, *given, longest_bond, torch.get_num_threads(), scalars, vectors)
+    given = coordinates, batch.batch.long().contiguous()
+    call("node_features", sizes, *given, float(longest_bond), torch.get_num_threads(), scalars, vectors)
     return scalars, vectors
 
 
@@ -46,6 +46,7 @@ def edge_features(batch: ProteinBatch, count: int, longest: float) -> tuple[Tens
     radial, directions = coordinates.new_empty(*shape, count), coordinates.new_empty(3, *shape, 1)
     offsets = torch.empty_like(neighbours)
     sizes = (ctypes.c_int64 * 6)(*shape, coordinates.shape[1], CA_ATOM, count, batch.reach)
-    given = coordinates, batch.positions.contiguous(), neighbours
-    call("edge_features", sizes, *given, longest, torch.get_num_threads(), radial, directions, offsets)
-    return radial, directions, offsets
+    given = coordinates, batch.positions.long().contiguous(), neighbours
+    made = radial, directions, offsets
+    call("edge_features", sizes, *given, float(longest), torch.get_num_threads(), *made)
+    return made

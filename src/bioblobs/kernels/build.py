@@ -74,7 +74,7 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
 
 def _built(compile_with: list[str]) -> Path:
     """The library of these sources by this command, made if it is not there."""
-    read = [path.read_bytes() for path in (*SOURCES, SOURCES[0].with_name("tiles.h"))]
+    read = [path.read_bytes() for path in (*SOURCES, Path(__file__).with_name("tiles.h"))]
     key = hashlib.sha256(
         b"\0".join([*read, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
     )

@@ -65,7 +65,7 @@ class Protein {
     void grow() {
         const float enough = std::min(in.enough, 1.f) * float(length);
         float covered = 0;
-        bool active = true;
+        bool active = length > 0;
         for (int slot = 0; slot < s.slots; slot++) {
             row = slot * s.proteins + number, first = slot * s.residues + start;
             for (float* each : {out.p, out.into}) std::fill_n(each + first, length, 0.f);
@@ -108,7 +108,8 @@ class Protein {
     template <class Each>
     void neighbours(int residue, Each each) const {
         const int32_t* end = in.source + in.pointer[start + residue + 1];
-        for (const int32_t* j = in.source + in.pointer[start + residue]; j < end; j++) each(int(*j - start));
+        for (const int32_t* j = in.source + in.pointer[start + residue]; j < end; j++)
+            if (*j >= start && *j < start + length) each(int(*j - start));  // within the protein
     }
 
     float degree(int residue) const {

@@ -3,7 +3,6 @@
 // loops over them are loops over vectors.
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
 #include <cstdint>
 
@@ -58,8 +57,10 @@ struct Block {
             const float x = planes.x[i + 1], y = planes.y[i + 1], z = planes.z[i + 1];
             const float c = planes.x[i] * x + planes.y[i] * y + planes.z[i] * z;
             const float s = (bonds.x[i] * x + bonds.y[i] * y + bonds.z[i] * z) * length[i + 1];
-            const float scale = 1.f / (std::sqrt(c * c + s * s) + FLT_MIN);  // three atoms in line: an angle of zero
-            cosine[i] = (c + FLT_MIN) * scale, sine[i] = s * scale;
+            const float square = c * c + s * s;
+            const bool none = square < 1e-30f;  // three atoms in line or in one place: an angle of zero
+            const float scale = 1.f / std::sqrt(none ? 1.f : square);
+            cosine[i] = none ? 1.f : c * scale, sine[i] = none ? 0.f : s * scale;
         }
     }
 };

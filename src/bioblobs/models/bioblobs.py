@@ -77,8 +77,7 @@ class BioBlobs(nn.Module):
         graph = build_graph(batch, self.edge_scalars)
         x = self.encoder(graph, batch.residue_types).float()  # (N, D)
         size = batch.num_proteins
-        with torch.autocast(x.device.type, enabled=False):  # choices need full precision
-            blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size, batch.longest)
+        blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size, batch.longest)
         return segment_pool(x, batch.batch, size, self.pooling), blobs
 
     def read(self, pooled: Tensor, blobs: Blobs) -> Prediction:

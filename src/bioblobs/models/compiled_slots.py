@@ -24,7 +24,8 @@ def fill(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) ->
     heads = inputs.query.shape[0]
     given = inputs._replace(query=inputs.query / math.sqrt(heads))
     tensors: list[Tensor | None] = [tensor.float().contiguous() for tensor in given]
-    tensors += [terms.tau.float(), terms.noise, layout.starts, graph.pointer, graph.source]
+    noise = None if terms.noise is None else terms.noise.float().contiguous()
+    tensors += [terms.tau.float(), noise, layout.starts, graph.pointer, graph.source]
     (residues, width), proteins, slots = inputs.x.shape, layout.size, terms.max_clusters
     most = terms.cluster_size_max
 
@@ -46,6 +47,6 @@ def fill(inputs: Inputs, terms: Terms, layout: Layout, graph: Neighbourhoods) ->
         step=empty(proteins, width),
     )
     sizes = (ctypes.c_int64 * 7)(proteins, residues, width, heads, slots, most, terms.k_hop)
-    shares = terms.termination_threshold, terms.context_step
+    shares = float(terms.termination_threshold), float(terms.context_step)
     call("grow_slots", sizes, tensors, *shares, torch.get_num_threads(), list(made))
     return made

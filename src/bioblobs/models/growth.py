@@ -58,7 +58,7 @@ class _Grow(torch.autograd.Function):
         ctx.filled, ctx.terms, ctx.layout = filled, terms, layout
         ctx.save_for_backward(*tensors)
         expected = layout.total(filled.p.t()) + filled.active.t()
-        return filled.blob.transpose(0, 1), expected, torch.zeros_like(filled.p)
+        return filled.blob.transpose(0, 1).contiguous(), expected, torch.zeros_like(filled.p)
 
     @staticmethod
     @once_differentiable

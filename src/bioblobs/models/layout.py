@@ -89,9 +89,9 @@ class Neighbourhoods:
 
     def __init__(self, edge_index: Tensor, residues: int) -> None:
         """``edge_index`` (2, E): source and target of each edge, below ``residues``, sorted by target."""
-        source, target = edge_index.int()
+        source, target = edge_index.int().contiguous()
         ends = torch.arange(residues + 1, dtype=torch.int, device=target.device)
-        self.source, self.pointer = source.contiguous(), torch.searchsorted(target, ends, out_int32=True)
+        self.source, self.pointer = source, torch.searchsorted(target, ends, out_int32=True)
 
     @functools.cached_property
     def degree(self) -> Tensor:

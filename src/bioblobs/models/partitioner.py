@@ -77,6 +77,13 @@ class Partitioner(Select):
         context_step: float = 0.1,
     ) -> None:
         super().__init__()
+        for name, least in (
+            ("max_clusters", max_clusters),
+            ("cluster_size_max", cluster_size_max),
+            ("k_hop", k_hop),
+        ):
+            if least < 1:
+                raise ValueError(f"{name}: expected at least 1; got {least}")
         self.max_clusters = max_clusters
         self.cluster_size_max = cluster_size_max
         self.termination_threshold = termination_threshold
@@ -109,7 +116,8 @@ class Partitioner(Select):
             undirected: True where ``edge_index`` holds both directions of every edge, once each.
 
         Raises:
-            ValueError: an edge names a node that is not there, or a graph has none.
+            ValueError: an edge names a node that is not there or joins two graphs; graphs without a node
+                or out of order.
         """
         if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < len(x):
             raise ValueError(f"edge_index: expected nodes 0..{len(x) - 1}; got {int(edge_index.max())}")
@@ -119,8 +127,10 @@ class Partitioner(Select):
             edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=len(x))
         edge_index = edge_index[:, edge_index[1].argsort(stable=True)]
         size = int(batch[-1]) + 1 if len(batch) else 0
-        if len(batch.unique()) != size:
-            raise ValueError(f"batch: expected a node in every graph 0..{size - 1}")
+        if len(batch.unique()) != size or (batch.diff() < 0).any():
+            raise ValueError(f"batch: expected a node in every graph 0..{size - 1}, in this order")
+        if (batch[edge_index[0]] != batch[edge_index[1]]).any():
+            raise ValueError("edge_index: expected both ends of every edge in the same graph of batch")
         blobs = self.partition(x, edge_index, batch, size)
         member = (blobs.assignment >= 0).nonzero().squeeze(-1)
         return SelectOutput(
@@ -142,13 +152,15 @@ class Partitioner(Select):
             batch: (N,) protein of each residue, sorted; every one of the ``size`` proteins has one.
             longest: residues of the longest protein; counted if None.
         """
-        x = x.float()
-        layout, graph = Layout(batch, size, longest), Neighbourhoods(edge_index, len(x))
+        with torch.autocast(x.device.type, enabled=False):  # choices need full precision
+            return self._partition(x.float(), edge_index, Layout(batch, size, longest))
+
+    def _partition(self, x: Tensor, edge_index: Tensor, layout: Layout) -> Blobs:
         inputs = Inputs(
             x=x,
             projected=self.seed_residue(x),  # once a protein, not once a slot
             keys=self.key(x),
-            context=segment_pool(x, batch, size, "mean"),
+            context=segment_pool(x, layout.batch, layout.size, "mean"),
             seed_context=self.seed_context.weight,
             seed_logit=self.seed_logit.weight,
             query=self.query.weight,
@@ -169,7 +181,7 @@ class Partitioner(Select):
             tau=self.tau,
             noise=self._noise(x),
         )
-        return _blobs(grow(inputs, terms, layout, graph))
+        return _blobs(grow(inputs, terms, layout, Neighbourhoods(edge_index, len(x))))
 
     def _noise(self, x: Tensor) -> Tensor | None:
         """(S, N) Gumbel noise for the seeds of every slot, in training."""

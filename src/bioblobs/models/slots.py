@@ -2,7 +2,7 @@
 
 Here in torch's operations, for every device; :mod:`bioblobs.models.compiled_slots` does the same several
 times faster on a processor. Shapes: B proteins, N residues (flat), S slots, D width of the embeddings, h of
-the heads, M most members.
+the heads, M places for members.
 """
 
 from __future__ import annotations
