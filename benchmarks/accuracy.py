@@ -1,11 +1,16 @@
 """Time to accuracy: validation accuracy by processor time, the public recipe beside our default one.
 
-Both train stage 0 (no codebook) on the same chains (SCOP class of the sample, structure split), single
-threaded, each in a process of its own; time is that process's CPU time, so that other work on the machine
-does not count::
+Both train stage 0 (no codebook) on the chains of the prepared store, single threaded, each in a process of
+its own; time is that process's CPU time, so that other work on the machine does not count::
 
     python -m benchmarks.accuracy public CHECKOUT
     python -m benchmarks.accuracy ours
+
+On few short chains the public recipe can be followed to its end; in a clone of its own::
+
+    sed -i 's/max_length: 512/max_length: 120/' params.yaml && dvc repro prepare
+    python -m benchmarks.accuracy public CHECKOUT --epochs 120 --name short
+    python -m benchmarks.accuracy ours --name short --others=--multistage.stage0.epochs=60
 """
 
 from __future__ import annotations
@@ -96,8 +101,11 @@ def public(args: argparse.Namespace) -> list[dict[str, float]]:
 def write(args: argparse.Namespace, points: list[dict[str, float]]) -> None:
     """Results so far, with the machine."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    values = {"seed": args.seed, "points": points, "machine": record()}
-    (RESULTS / f"accuracy_{args.which}_{args.seed}.json").write_text(json.dumps(values, indent=1) + "\n")
+    store = Store("data/prepared")
+    chains = {split: len(store.rows(split)) for split in ("train", "val")}
+    values = {"seed": args.seed, "chains": chains, "points": points, "machine": record()}
+    path = RESULTS / f"accuracy_{args.name}_{args.which}_{args.seed}.json"
+    path.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def main() -> None:
@@ -107,6 +115,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, nargs="?")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--name", default="sample", help="of the chains, in the name of the result's file")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "bioblobs_accuracy")
     parser.add_argument("--others", nargs="*", default=[], help="arguments for our stage")
     args = parser.parse_args()

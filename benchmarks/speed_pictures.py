@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -82,20 +83,79 @@ def pictures(result: dict[str, Any]) -> None:
 
 
 def accuracy() -> str:
-    """Markdown: validation accuracy after each epoch, by processor time."""
-    lines = ["| run | validation accuracy after an epoch (processor seconds) |", "| --- | --- |"]
-    for path in sorted(RESULTS.parent.glob("accuracy_*.json")):
-        _, which, seed = path.stem.split("_")
-        points = json.loads(path.read_text())["points"]
-        shown = ", ".join(f"{point['val_acc']:.3f} ({point['cpu_s']:.0f})" for point in points)
-        lines.append(f"| {which}, seed {seed} | {shown} |")
+    """Markdown: validation accuracy of the runs of :mod:`benchmarks.accuracy`, and their processor time."""
+    columns = (
+        "chains (train, validation)",
+        "run",
+        "epochs",
+        "processor seconds",
+        "mean of last five",
+        "best",
+    )
+    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    for name, which, seed, result in accuracy_runs():
+        points, chains = result["points"], result["chains"]
+        scores = [point["val_acc"] for point in points]
+        best = max(points, key=lambda point: float(point["val_acc"]))
+        lines.append(
+            f"| {name} ({chains['train']}, {chains['val']}) | {which}, seed {seed} | {len(points)} "
+            f"| {points[-1]['cpu_s']:.0f} | {statistics.mean(scores[-5:]):.3f} "
+            f"| {best['val_acc']:.3f} (after {best['cpu_s']:.0f} s) |"
+        )
     return "\n".join(lines)
+
+
+def accuracy_runs() -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Name of the chains, implementation, seed and result of each run."""
+    found = []
+    for path in sorted(RESULTS.parent.glob("accuracy_*.json")):
+        _, name, which, seed = path.stem.split("_")
+        found.append((name, which, seed, json.loads(path.read_text())))
+    return found
+
+
+def accuracy_picture() -> None:
+    """Validation accuracy by processor time."""
+    rows = [
+        {"chains": name, "run": which, "s": point["cpu_s"], "accuracy": point["val_acc"]}
+        for name, which, _, result in accuracy_runs()
+        for point in result["points"]
+    ]
+    draw(
+        {
+            "data": {"values": rows},
+            "facet": {"field": "chains", "title": None},
+            "spec": {
+                "width": 300,
+                "height": 200,
+                "mark": {"type": "line", "point": {"size": 14}},
+                "encoding": {
+                    "x": {
+                        "field": "s",
+                        "type": "quantitative",
+                        "scale": {"type": "log"},
+                        "title": "processor seconds",
+                    },
+                    "y": {
+                        "field": "accuracy",
+                        "type": "quantitative",
+                        "scale": {"zero": False},
+                        "title": "validation accuracy",
+                    },
+                    "color": {"field": "run", "title": None},
+                },
+            },
+            "resolve": {"scale": {"x": "independent"}},
+        },
+        PICTURES / "accuracy.png",
+    )
 
 
 def main() -> None:
     """Draw, and put the tables between the marks of the page."""
     result = json.loads(RESULTS.read_text())
     pictures(result)
+    accuracy_picture()
     text = between(PAGE.read_text(), "speed", table(result["sizes"]))
     PAGE.write_text(between(text, "accuracy", accuracy()))
 
