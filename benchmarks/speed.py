@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,10 +40,11 @@ SCALING: dict[str, list[list[str]]] = {
 }
 
 
-def case(arguments: list[str]) -> dict[str, Any]:
-    """Measure one case in a fresh process."""
+def case(arguments: list[str], environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Measure one case in a fresh process, with these variables of its environment changed."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.case", *arguments]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    changed = os.environ | (environment or {})
+    found = subprocess.run(command, capture_output=True, text=True, check=False, env=changed)
     if found.returncode:
         raise SystemExit(f"{' '.join(arguments)}: {found.stderr.strip().splitlines()[-1]}")
     made: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])

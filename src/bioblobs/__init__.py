@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from bioblobs.prediction.model import Model
 
 __version__ = "0.1.0"
+
+SPINS = "2000"
+"""How often a thread of torch looks for work before it sleeps; libgomp's own number is 300000.
+
+A step has hundreds of parallel parts. On a machine with anything else to do, threads that spin keep the core from
+the one that they wait for, and a step took tens of times as long (docs/speed.md). libgomp reads it when torch is
+imported first, so it has to be here. Whoever sets this variable or OMP_WAIT_POLICY is obeyed.
+"""
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 
 # Imported inside the functions: torch takes seconds, and many uses of the package need none.
 

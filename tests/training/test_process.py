@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
+import bioblobs
 from bioblobs.training import process
 from bioblobs.training.process import BF16_PAYS_FROM, bf16_note, slow_note
 
@@ -32,3 +37,25 @@ def test_a_processor_without_the_compiled_message_is_said(monkeypatch: pytest.Mo
     assert "no C++ compiler" in str(slow_note("cpu")) and slow_note("cuda") is None
     monkeypatch.setattr(process, "reason", lambda: None)
     assert slow_note("cpu") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, bioblobs.SPINS),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "passive"}, None),
+    ],
+    ids=["nothing", "a count", "a policy"],
+)
+def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(
+    given: dict[str, str], expected: str | None
+) -> None:
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    others = {name: value for name, value in os.environ.items() if name not in names}
+    # libgomp reads it when torch is imported: the package must be there first, and must not bring torch.
+    code = "import bioblobs, os, sys; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=others | given, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [str(expected), "False"]
