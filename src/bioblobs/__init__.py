@@ -15,9 +15,9 @@ __version__ = "0.1.0"
 SPINS = "2000"
 """How often a thread of torch looks for work before it sleeps; libgomp's own number is 300000.
 
-A step has hundreds of parallel parts. On a machine with anything else to do, threads that spin keep the core from
-the one that they wait for, and a step took tens of times as long (docs/speed.md). libgomp reads it when torch is
-imported first, so it has to be here. Whoever sets this variable or OMP_WAIT_POLICY is obeyed.
+A step has hundreds of parallel parts. On a machine with anything else to do, threads that spin keep the core
+from the one that they wait for, and a step took tens of times as long (docs/speed.md). libgomp reads it when
+torch is first imported, so it has to be here. Whoever sets this variable or OMP_WAIT_POLICY is obeyed.
 """
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
