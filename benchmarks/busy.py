@@ -28,7 +28,8 @@ def measure(arguments: list[str], rounds: int) -> list[dict[str, Any]]:
     for _ in range(rounds):
         for busy in (False, True):
             for spins in (LIBGOMP_SPINS, SPINS):
-                other = subprocess.Popen(BUSY) if busy else None
+                # A session of its own, as another terminal's: Linux gives each its share of a core by turns.
+                other = subprocess.Popen(BUSY, start_new_session=True) if busy else None
                 try:
                     measured = case(["--step-only", *arguments], {"GOMP_SPINCOUNT": spins})
                 finally:
