@@ -51,6 +51,7 @@ compare: setup ## what the experiments changed, with their validation and test s
 bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECKOUT=folder: beside the public code
 	@test -f data/prepared/meta.json || $(RUN) dvc repro prepare
 	@$(RUN) PYTHONPATH=src python -m benchmarks.speed $(if $(CHECKOUT),--checkout $(CHECKOUT))
+	@$(RUN) PYTHONPATH=src python -m benchmarks.busy
 	@$(RUN) PYTHONPATH=src python -m benchmarks.speed_pictures
 	@$(RUN) PYTHONPATH=src python -m benchmarks.loading
 	@$(RUN) PYTHONPATH=src python -m benchmarks.data_scaling

@@ -151,13 +151,27 @@ def accuracy_picture() -> None:
     )
 
 
+def busy() -> str:
+    """Markdown: a step alone and beside another process, by how long waiting threads spin."""
+    rows = json.loads((RESULTS.parent / "busy.json").read_text())["steps"]
+    steps = {
+        (" x ".join(row["arguments"][1:]), row["spins"], row["busy"]): row["median_s"]["step"] for row in rows
+    }
+    most = max(row["spins"] for row in rows)  # libgomp's own
+    lines = ["| widths | spins | alone | beside a busy process |", "| --- | --- | --- | --- |"]
+    for widths, spins in dict.fromkeys((widths, spins) for widths, spins, _ in steps):
+        cells = [_cell(steps[widths, spins, other], steps[widths, most, other]) for other in (False, True)]
+        lines.append(f"| [{widths.replace(' x ', ', ')}] | {spins} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Draw, and put the tables between the marks of the page."""
     result = json.loads(RESULTS.read_text())
     pictures(result)
     accuracy_picture()
     text = between(PAGE.read_text(), "speed", table(result["sizes"]))
-    PAGE.write_text(between(text, "accuracy", accuracy()))
+    PAGE.write_text(between(between(text, "busy", busy()), "accuracy", accuracy()))
 
 
 if __name__ == "__main__":

@@ -49,14 +49,14 @@ def test_a_case_measures_every_part(variant: list[str]) -> None:
 
 def test_the_page_shows_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.speed_pictures import PAGE, RESULTS, accuracy, table
+    from benchmarks.speed_pictures import PAGE, RESULTS, accuracy, busy, table
 
     from bioblobs.marked import between
 
     text = (ROOT / PAGE).read_text()
     monkeypatch.chdir(ROOT)
     shown = between(text, "speed", table(json.loads(RESULTS.read_text())["sizes"]))
-    assert between(shown, "accuracy", accuracy()) == text
+    assert between(between(shown, "busy", busy()), "accuracy", accuracy()) == text
 
 
 def test_preparing_and_opening_a_simulated_corpus_are_measured(tmp_path: Path) -> None:
