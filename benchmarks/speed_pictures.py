@@ -117,8 +117,8 @@ def accuracy_runs() -> list[tuple[str, str, str, dict[str, Any]]]:
 def accuracy_picture() -> None:
     """Validation accuracy by processor time."""
     rows = [
-        {"chains": name, "run": which, "s": point["cpu_s"], "accuracy": point["val_acc"]}
-        for name, which, _, result in accuracy_runs()
+        {"chains": name, "run": which, "seed": seed, "s": point["cpu_s"], "accuracy": point["val_acc"]}
+        for name, which, seed, result in accuracy_runs()
         for point in result["points"]
     ]
     draw(
@@ -143,6 +143,7 @@ def accuracy_picture() -> None:
                         "title": "validation accuracy",
                     },
                     "color": {"field": "run", "title": None},
+                    "detail": {"field": "seed"},
                 },
             },
             "resolve": {"scale": {"x": "independent"}},
