@@ -7,6 +7,7 @@ Two settings alternate: libgomp's own, whose waiting threads spin for a long tim
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -25,18 +26,16 @@ BUSY = [sys.executable, "-c", "while True: pass"]
 def measure(arguments: list[str], rounds: int) -> list[dict[str, Any]]:
     """Seconds a step of each setting, alone and beside the other process."""
     found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
-    for _ in range(rounds):
-        for busy in (False, True):
-            for spins in (LIBGOMP_SPINS, SPINS):
-                # A session of its own, as another terminal's: Linux gives each its share of a core by turns.
-                other = subprocess.Popen(BUSY, start_new_session=True) if busy else None
-                try:
-                    measured = case(["--step-only", *arguments], {"GOMP_SPINCOUNT": spins})
-                finally:
-                    if other is not None:
-                        other.kill()
-                        other.wait()
-                found.setdefault((spins, busy), []).append(measured)
+    for _, busy, spins in itertools.product(range(rounds), (False, True), (LIBGOMP_SPINS, SPINS)):
+        # A session of its own, as another terminal's: Linux gives each its share of a core by turns.
+        other = subprocess.Popen(BUSY, start_new_session=True) if busy else None
+        try:
+            measured = case(["--step-only", *arguments], {"GOMP_SPINCOUNT": spins})
+        finally:
+            if other is not None:
+                other.kill()
+                other.wait()
+        found.setdefault((spins, busy), []).append(measured)
     return [
         {"spins": int(spins), "busy": busy, "arguments": arguments, **merged(each)}
         for (spins, busy), each in found.items()

@@ -24,22 +24,22 @@ from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner
 from bioblobs.models.slots import best
 from bioblobs.training.losses import cardinality_loss
-from conftest import batch_of, random_chain
+from conftest import batch_of, needs_compiler, random_chain
 
 WIDTH = 8
 LENGTHS = (40, 25, 3, 1, 60)
 
 
-@pytest.fixture(autouse=True, scope="module", params=["compiled", "torch"])
+@pytest.fixture(
+    autouse=True, scope="module", params=[pytest.param("compiled", marks=needs_compiler), "torch"]
+)
 def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything here holds for the compiled slots and for those in torch's operations."""
-    if request.param == "torch":
-        with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "torch":
             patch.setattr(compiled_slots, "suits", lambda inputs: False)
-            yield
-    elif build.library() is None:
-        pytest.skip(str(build.reason()))
-    else:
+        else:
+            assert build.library() is not None, build.reason()
         yield
 
 
