@@ -103,7 +103,7 @@ def prepare(copies: int, folder: Path, workers: int) -> dict[str, Any]:
     parallel.POOL_PAYS_FROM = 0.0  # the same processes at every scale
     corpus = Corpus(copies)
     start = time.perf_counter()
-    prepare_store(data_keys(workers), 0, folder, source=corpus)
+    prepare_store(data_keys(workers), folder, source=corpus)
     seconds = time.perf_counter() - start
     store = Store(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -71,7 +71,7 @@ def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """About 120 real chains of at most 100 residues, SCOP class, k = 8."""
     path = tmp_path_factory.mktemp("store") / "prepared"
     data = DataConfig(data_dir=str(ROOT / "data"), subset=120, max_length=100, edge_types="knn_8")
-    prepare_store(data, 0, path)
+    prepare_store(data, path)
     return Store(path)
 
 

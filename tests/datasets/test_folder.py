@@ -83,7 +83,7 @@ def folder(tmp_path: Path) -> Path:
 
 def prepared(folder: Path, **keys: Any) -> tuple[Store, Any]:
     path = folder.parent / "prepared"
-    report = prepare_store(config(folder, **keys), 0, path)
+    report = prepare_store(config(folder, **keys), path)
     return Store(path), report
 
 
@@ -131,8 +131,8 @@ def test_sample_written_as_files_gives_the_same_store(tmp_path: Path, kind: str,
         write(structure_of(chain_of(protein)), structures / f"{name}.{kind}")
         rows.append((name, chain, "|".join(row["labels"]), row["split"]))
     table(structures, *rows)
-    prepare_store(data, 0, tmp_path / "a")
-    prepare_store(config(structures, dataset_name=dataset_name), 0, tmp_path / "b")
+    prepare_store(data, tmp_path / "a")
+    prepare_store(config(structures, dataset_name=dataset_name), tmp_path / "b")
     one, two = Store(tmp_path / "a"), Store(tmp_path / "b")
     assert len(one) > 10
     assert (one.insertion_codes != b"").any() == (dataset_name == "scop")  # no GO terms for those
@@ -209,7 +209,7 @@ def test_missing_column_is_named(folder: Path, head: str, message: str) -> None:
 
 def test_missing_folder_or_table_names_the_key(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BioBlobsError, match=r"data\.folder: .*nowhere is not a folder"):
-        prepare_store(config(tmp_path / "nowhere"), 0, tmp_path / "prepared")
+        prepare_store(config(tmp_path / "nowhere"), tmp_path / "prepared")
     with pytest.raises(BioBlobsError, match=r"no table other\.csv"):
         prepared(folder, table="other.csv")
     with pytest.raises(BioBlobsError, match=r"data\.table: \.\./x\.csv is not in data\.folder"):
@@ -281,13 +281,12 @@ def test_splits_are_computed_where_the_table_has_none(folder: Path, monkeypatch:
         ca: Sequence[np.ndarray],
         labels: Sequence[tuple[str, ...]],
         data: DataConfig,
-        seed: int,
     ) -> list[str]:
-        asked.update(sequences=sequences, ca=[ca[i] for i in range(len(ca))], labels=labels, seed=seed)
+        asked.update(sequences=sequences, ca=[ca[i] for i in range(len(ca))], labels=labels, seed=data.seed)
         return ["train", "val", "train", "test"]
 
     monkeypatch.setattr("bioblobs.splits.assign.assign_splits", assign_splits)
-    report = prepare_store(config(folder, dataset_name="scop"), 3, folder.parent / "prepared")
+    report = prepare_store(config(folder, dataset_name="scop", seed=3), folder.parent / "prepared")
     assert report.skipped["file"].tolist() == ["p1", "more/pair"]  # with their own reasons, not "no split"
     assert "no split" not in report.summary["dropped"] and report.summary["dropped"]["not usable"] == 2
     store = Store(folder.parent / "prepared")
@@ -360,13 +359,13 @@ def test_reason_is_named_where_nothing_can_be_read(folder: Path) -> None:
     (folder / "p0.pdb").write_text("")
     table(folder, ("p0", "a"), head="file,label")
     with pytest.raises(BioBlobsError, match=r"none of 1 chains can be read; the first, p0: "):
-        prepare_store(config(folder), 0, folder.parent / "prepared")
+        prepare_store(config(folder), folder.parent / "prepared")
 
 
 def test_long_chains_are_counted_as_long_where_splits_are_made_here(folder: Path) -> None:
     write(structure_of(chain_of(small_protein("p4", 4, 12))), folder / "p4.pdb")
     table(folder, *[(f"p{i}", "ab"[i % 2]) for i in range(5)], head="file,label")
-    report = prepare_store(config(folder, split="random", max_length=11), 0, folder.parent / "prepared")
+    report = prepare_store(config(folder, split="random", max_length=11), folder.parent / "prepared")
     assert report.summary["dropped"]["longer than 11 residues"] == 1
     assert "no split" not in report.summary["dropped"]
 

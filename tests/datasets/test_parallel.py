@@ -42,7 +42,7 @@ def test_any_number_of_workers_writes_the_same_store(
         data = DataConfig(
             data_dir=str(ROOT / "data"), subset=60, max_length=120, edge_types=edge_types, workers=workers
         )
-        prepare_store(data, 0, tmp_path / "store")
+        prepare_store(data, tmp_path / "store")
         store = Store(tmp_path / "store")
         store.verify()
         hashes.add(store.meta["content_sha256"])

@@ -151,7 +151,7 @@ def small_sample(folder: Path, chosen: list[str], **columns: Any) -> DataConfig:
 
 def test_author_numbers_and_insertion_codes_reach_the_store(tmp_path: Path) -> None:
     chosen = ["1HIA_A", "5JOE_A", "2HNT_F"]  # insertion codes; negative numbers; insertion codes
-    prepare_store(small_sample(tmp_path, chosen), 0, tmp_path / "store")
+    prepare_store(small_sample(tmp_path, chosen), tmp_path / "store")
     store = Store(tmp_path / "store")
     raw = pq.read_table(SAMPLE / "chains.parquet", filters=[("id", "in", chosen)]).to_pandas().set_index("id")
     assert sorted(store.table()["id"]) == sorted(chosen)
@@ -172,7 +172,7 @@ def test_author_numbers_and_insertion_codes_reach_the_store(tmp_path: Path) -> N
 def test_lengths_that_disagree_make_one_protein_unusable(tmp_path: Path) -> None:
     chosen = ["1HIA_A", "5JOE_A", "2HNT_F"]
     data = small_sample(tmp_path, chosen, ec_class=[3, 1, 2], sequence=["ACD", "A" * 100, "A" * 92])
-    report = prepare_store(data, 0, tmp_path / "store")
+    report = prepare_store(data, tmp_path / "store")
     assert report.skipped["id"].tolist() == ["1HIA_A"]
     assert "differ in length" in report.skipped["reason"][0]
     assert Store(tmp_path / "store").table()["id"].tolist() == ["2HNT_F", "5JOE_A"]
@@ -188,7 +188,7 @@ def test_damaged_sample_is_one_error_that_names_the_file(tmp_path: Path, damage:
     if damage != "missing":
         path.write_bytes({"cut": whole[: len(whole) // 2], "foreign": b"id,sequence\n"}[damage])
     with pytest.raises(BioBlobsError) as error:
-        prepare_store(data, 0, tmp_path / "store")
+        prepare_store(data, tmp_path / "store")
     assert str(path) in str(error.value)
     assert not (tmp_path / "store").exists()
 
@@ -204,7 +204,7 @@ def test_damaged_coordinates_leave_no_store(tmp_path: Path) -> None:
     content[start : start + backbone.total_compressed_size] = bytes(backbone.total_compressed_size)
     path.write_bytes(content)
     with pytest.raises(BioBlobsError) as error:
-        prepare_store(data, 0, tmp_path / "store")
+        prepare_store(data, tmp_path / "store")
     assert str(path) in str(error.value)
     assert [each.name for each in tmp_path.iterdir()] == ["sample"]
 
@@ -213,7 +213,7 @@ def selected(dataset_name: str, level: str = "class") -> pd.DataFrame:
     data = DataConfig(
         dataset_name=dataset_name, scop_level=level, data_dir=str(ROOT / "data"), max_length=None
     )
-    return select(SampleSource(data).table(), task_of(data), data, 0).table
+    return select(SampleSource(data).table(), task_of(data), data).table
 
 
 @pytest.mark.parametrize("level", [2, 3, 4])
@@ -299,7 +299,7 @@ def test_every_task_trains_a_step_from_its_store(tmp_path: Path, dataset_name: s
         max_length=110,
         edge_types="knn_6",
     )
-    report = prepare_store(data, 0, tmp_path / "store")
+    report = prepare_store(data, tmp_path / "store")
     store = Store(tmp_path / "store")
     assert store.multilabel == (dataset_name == "geneontology")
     assert report.summary["classes"] == len(store.classes) >= 2

@@ -40,8 +40,8 @@ def config(dataset_name: str = "scop", **changes: object) -> DataConfig:
     return DataConfig(**{"dataset_name": dataset_name, "max_length": 100, "min_class_size": 2, **changes})
 
 
-def chosen(rows: Sequence[Row], data: DataConfig, seed: int = 0) -> tuple[pd.DataFrame, dict[str, int]]:
-    selection = select(table(rows), task_of(data), data, seed)
+def chosen(rows: Sequence[Row], data: DataConfig) -> tuple[pd.DataFrame, dict[str, int]]:
+    selection = select(table(rows), task_of(data), data)
     return selection.table, selection.dropped
 
 
@@ -164,10 +164,10 @@ def test_small_subset_still_has_every_split_and_class() -> None:
 
 def test_subset_is_drawn_from_the_seed_alone() -> None:
     rows = shuffled_rows()
-    first = chosen(rows, config(subset=80), seed=1)[0]
+    first = chosen(rows, config(subset=80, seed=1))[0]
     np.random.seed(5)  # noqa: NPY002 - the global generator must not matter
-    pd.testing.assert_frame_equal(chosen(rows, config(subset=80), seed=1)[0], first)
-    other = chosen(rows, config(subset=80), seed=2)[0]
+    pd.testing.assert_frame_equal(chosen(rows, config(subset=80, seed=1))[0], first)
+    other = chosen(rows, config(subset=80, seed=2))[0]
     assert set(other["id"]) != set(first["id"])
 
 
@@ -240,9 +240,9 @@ def test_report_counts_unseen_classes_and_unusable_proteins(
         (("d",), "test", 19),
     ]
     source = Memory(rows, broken={2, 7}, unread={4})
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: source)
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: source)
     data = config(edge_types="knn_4", min_class_size=1)
-    report = prepare_store(data, 0, tmp_path / "store")
+    report = prepare_store(data, tmp_path / "store")
     store = Store(tmp_path / "store")
     assert store.classes == ["a", "b"]
     assert store.class_names == ["class A", "b"]
@@ -265,9 +265,9 @@ def test_one_class_in_training_is_an_error_and_leaves_no_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Memory([(("a",), "train", 9), (("a",), "train", 9), (("b",), "val", 9), (("b",), "val", 9)])
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: source)
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: source)
     with pytest.raises(BioBlobsError, match="only 1 class"):
-        prepare_store(config(edge_types="knn_4"), 0, tmp_path / "store")
+        prepare_store(config(edge_types="knn_4"), tmp_path / "store")
     assert not list(tmp_path.iterdir())
 
 
@@ -289,10 +289,10 @@ def test_unknown_threshold_is_an_error_that_names_the_key(
 ) -> None:
     data = config(split=split, split_similarity_threshold=threshold, data_dir=str(ROOT / "data"))
     with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold") as error:
-        open_source(data, 0)
+        open_source(data)
     assert "structure_split_0.7" in str(error.value)  # and says which there are
     with pytest.raises(BioBlobsError, match=r"data\.split_similarity_threshold"):
-        prepare_store(data, 0, tmp_path / "store")
+        prepare_store(data, tmp_path / "store")
     assert not list(tmp_path.iterdir())
 
 
@@ -305,7 +305,7 @@ def test_an_empty_split_is_refused_where_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(("a",), "train", 9), (("b",), "train", 9), (("a",), "val", 9), (("b",), "val", 9)]
-    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data, seed: Memory(rows))
+    monkeypatch.setattr("bioblobs.datasets.prepare.open_source", lambda data: Memory(rows))
     with pytest.raises(BioBlobsError, match="no test protein is left"):
-        prepare_store(config(edge_types="knn_4"), 0, tmp_path / "store", SPLITS)
+        prepare_store(config(edge_types="knn_4"), tmp_path / "store", SPLITS)
     assert not list(tmp_path.iterdir())

@@ -117,7 +117,7 @@ def written(folder: Path, dataset_name: str = "scop", edit: Edit = list, **keys:
 
 def prepared(data: DataConfig) -> Store:
     path = Path(data.data_dir) / "prepared"
-    prepare_store(data, 0, path)
+    prepare_store(data, path)
     return Store(path)
 
 
@@ -245,7 +245,7 @@ def test_first_of_alternate_locations_is_kept(tmp_path: Path, atom: str) -> None
 @pytest.mark.parametrize("atom", ATOMS)
 def test_incomplete_residue_leaves_a_gap_in_the_numbers(tmp_path: Path, atom: str) -> None:
     data = written(tmp_path, edit=lambda atoms: [a for a in atoms if a[:2] != (atom, 9)])
-    report = prepare_store(data, 0, tmp_path / "prepared")
+    report = prepare_store(data, tmp_path / "prepared")
     held = residues(Store(tmp_path / "prepared"))
     stays = [number for number in NUMBERS if number != 9 or atom == "O"]  # only O may be missing
     assert held["residue_numbers"].tolist() == stays
@@ -257,7 +257,7 @@ def test_incomplete_residue_leaves_a_gap_in_the_numbers(tmp_path: Path, atom: st
 
 def test_protein_without_backbone_is_skipped_and_reported(tmp_path: Path) -> None:
     data = written(tmp_path, edit=lambda atoms: [("CB", *a[1:]) for a in atoms])
-    assert prepare_store(data, 0, tmp_path / "prepared").skipped["id"].tolist() == ["0000"]
+    assert prepare_store(data, tmp_path / "prepared").skipped["id"].tolist() == ["0000"]
     next_one = residues(Store(tmp_path / "prepared"), "0001")["coordinates"]
     np.testing.assert_array_equal(next_one, random_chain(LENGTH, 1))
 
@@ -347,7 +347,7 @@ def test_ec_number_without_the_level_is_left_out_and_counted(
     data = written(tmp_path, "enzymecommission", ec_level=3)
     table = ProteinShakeSource(data).table()
     assert table["labels"].tolist() == [("1.1.1",), ("2.7.7",), ()] * (COUNT // 3)
-    assert prepare_store(data, 0, tmp_path / "prepared").summary["dropped"]["no label"] == COUNT // 3
+    assert prepare_store(data, tmp_path / "prepared").summary["dropped"]["no label"] == COUNT // 3
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.35, 1.0])

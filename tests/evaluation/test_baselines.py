@@ -36,7 +36,7 @@ def multilabel_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         min_class_size=40,
         edge_types="knn_4",
     )
-    prepare_store(data, 0, path)
+    prepare_store(data, path)
     return Store(path)
 
 

@@ -26,7 +26,7 @@ DATA = DataConfig(data_dir=str(ROOT / "data"), subset=60, max_length=80, edge_ty
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Paths, str, str]:
     """A store whose first test chain is a copy of its first training chain, under another name."""
     paths = Paths(**{name: str(tmp_path / name) for name in ("prepared", "output", "metrics", "plots")})
-    prepare_store(DATA, 0, Path(paths.prepared))
+    prepare_store(DATA, Path(paths.prepared))
     table = pd.read_csv(tmp_path / "prepared" / "proteins.csv")
     original, copy = (table.loc[table["split"] == name, "id"].iloc[0] for name in ("train", "test"))
     cells = next(item for item in SampleSource(DATA).items(range(6703)) if item[0] == original)
@@ -36,7 +36,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Paths, str
         return read((copy, *cells[1:]) if item[0] == copy else item)
 
     monkeypatch.setattr(SampleSource, "read", staticmethod(with_a_copy))
-    prepare_store(DATA, 0, Path(paths.prepared))
+    prepare_store(DATA, Path(paths.prepared))
     return paths, original, copy
 
 

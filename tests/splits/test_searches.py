@@ -138,7 +138,7 @@ def test_structure_splits_keep_relatives_together(sample_store: Store) -> None:
     sequences = families(12, 1, 1.0, 0, 30)
     assert all(tm_of_equals(a, b) > 0.7 for a, b in zip(ca[:6], ca[6:], strict=True))
     data = DataConfig(split="structure", split_similarity_threshold=0.7)
-    plan = plan_splits(sequences, ca, [("x",)] * 12, data, 0)
+    plan = plan_splits(sequences, ca, [("x",)] * 12, data)
     assert plan.tool == structure_tool()
     assert list(plan.clusters[:6]) == list(plan.clusters[6:])
     for a in range(12):

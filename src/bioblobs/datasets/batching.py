@@ -97,6 +97,7 @@ def collate(store: Store, rows: Rows) -> ProteinBatch:
         lengths=lengths,
         labels=torch.from_numpy(np.asarray(store.labels[rows])),
         proteins=torch.from_numpy(np.asarray(rows)),
+        edge_types=store.meta["parameters"]["edge_types"],
     )
 
 
@@ -109,6 +110,7 @@ def make_batch(
     lengths: NDArray[np.int64],
     labels: Tensor,
     proteins: Tensor,
+    edge_types: str,
 ) -> ProteinBatch:
     """A batch from per-residue arrays laid end to end; ``neighbours`` are rows within each protein."""
     base = np.repeat((lengths.cumsum() - lengths).astype(np.int32), lengths)[:, None]  # (N, 1)
@@ -130,6 +132,7 @@ def make_batch(
         num_proteins=len(lengths),
         longest=int(lengths.max()),
         reach=int(positions.max()),
+        edge_types=edge_types,
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from lightning import LightningDataModule
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
 from torch.utils.data import DataLoader
 
 from bioblobs.datasets.batching import BatchDataset, PlacesFrom, Rows, plan_batches, share_of
@@ -16,7 +19,7 @@ from bioblobs.parameters.schema import DataConfig
 class ProteinDataModule(LightningDataModule):
     """Batches of a store that was prepared with the same ``data`` keys.
 
-    Training batches are planned anew each epoch from (seed, epoch) alone, so that a resumed run sees
+    Training batches are planned anew each epoch from (order_seed, epoch) alone, so that a resumed run sees
     what an uninterrupted one would (``reload_dataloaders_every_n_epochs=1``). Its state in a checkpoint
     is how many batches of which epoch are done: a run that was interrupted there goes on with the next one.
 
@@ -25,7 +28,7 @@ class ProteinDataModule(LightningDataModule):
         batch_size: most proteins a batch.
         max_residues: most residues a batch.
         num_workers: processes that make batches.
-        seed: of the order of training proteins.
+        order_seed: of the order of training proteins.
     """
 
     def __init__(
@@ -34,16 +37,21 @@ class ProteinDataModule(LightningDataModule):
         batch_size: int = 64,
         max_residues: int = 6000,
         num_workers: int = 0,
-        seed: int = 0,
+        order_seed: int = 0,
         **data: Any,
     ) -> None:
         super().__init__()
-        self.store = open_store(prepared, DataConfig(**data), seed)
+        self.store = open_store(prepared, DataConfig(**data))
         self.batch_size, self.max_residues = batch_size, max_residues
-        self.num_workers, self.seed = num_workers, seed
+        self.num_workers, self.order_seed = num_workers, order_seed
         self.num_classes = len(self.store.classes)
         self.multilabel = self.store.multilabel
         self._done = {"epoch": 0, "batches": 0}
+
+    def balanced_weights(self) -> NDArray[np.float64]:
+        """(C,) weight of each class, inverse to its training proteins; their mean over these is 1."""
+        labels = np.asarray(self.store.labels[self.store.rows("train")])
+        return compute_class_weight("balanced", classes=np.arange(self.num_classes), y=labels)
 
     def state_dict(self) -> dict[str, int]:
         """Batches of this epoch that are done, in every process."""
@@ -59,7 +67,7 @@ class ProteinDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[ProteinBatch]:
         """This epoch's training batches; under several processes, this process's share of them."""
         epoch = 0 if self.trainer is None else self.trainer.current_epoch
-        seed = self.seed * 100_003 + epoch
+        seed = self.order_seed * 100_003 + epoch
         plan = self._plan("train", seed)
         rank, world = self._place()
         if world > 1:

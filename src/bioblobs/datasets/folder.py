@@ -32,8 +32,8 @@ class FolderSource:
     A file that cannot be read, or has no such chain, costs its own rows and nothing else.
     """
 
-    def __init__(self, data: DataConfig, seed: int = 0) -> None:
-        self.data, self.seed, self.folder = data, seed, Path(data.folder)
+    def __init__(self, data: DataConfig) -> None:
+        self.data, self.folder = data, Path(data.folder)
         self.listing = read_table(self.folder, data.table)
         if not self.listing.has_splits:
             check_threshold(data)
@@ -145,7 +145,6 @@ class FolderSource:
             CAlphas(self.scratch, rows),
             [frame["labels"][row] for row in rows],
             self.data,
-            self.seed,
         )
         for row, name in zip(rows, chosen, strict=True):
             split[row] = name

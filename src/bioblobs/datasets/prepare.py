@@ -67,26 +67,25 @@ class DataReport:
         write_table(folder / "skipped.csv", self.skipped)
 
 
-def identity(data: DataConfig, seed: int) -> dict[str, Any]:
+def identity(data: DataConfig) -> dict[str, Any]:
     """Everything that shapes a store (where the files lie does not, nor how many processes read them)."""
     names = [field.name for field in dataclasses.fields(data) if field.name not in ("data_dir", "workers")]
-    return {**{name: plain(getattr(data, name)) for name in names}, "seed": plain(seed)}
+    return {name: plain(getattr(data, name)) for name in names}
 
 
-def open_store(path: Path | str, data: DataConfig, seed: int) -> Store:
+def open_store(path: Path | str, data: DataConfig) -> Store:
     """The store at ``path``, once it is sure that it was prepared with these keys.
 
     Raises:
         BioBlobsError: there is none, it is damaged, or it was prepared with other keys.
     """
     store = Store(path)
-    store.require(identity(data, seed))
+    store.require(identity(data))
     return store
 
 
 def prepare_store(
     data: DataConfig,
-    seed: int,
     path: Path,
     required_splits: Sequence[str] = (),
     source: Source | None = None,
@@ -100,14 +99,14 @@ def prepare_store(
     Raises:
         BioBlobsError: the source is missing or damaged, or nothing is left to train on.
     """
-    task, source = task_of(data), source or open_source(data, seed)
+    task, source = task_of(data), source or open_source(data)
     table, unread = _readable(source.table())
     if not len(table) and len(unread):
         example = unread.iloc[0]
         raise BioBlobsError(
             f"data: none of {len(unread)} chains can be read; the first, {example['id']}: {example['error']}"
         )
-    selection = select(table, task, data, seed)
+    selection = select(table, task, data)
     dropped = {**source.left_out(), **selection.dropped}
     with StoreWriter(path, data.edge_types) as writer:
         outcomes, incomplete = _write_proteins(source, selection.table["row"].tolist(), data, writer)
@@ -134,7 +133,7 @@ def prepare_store(
             "classes": classes,
             "class_names": [names.get(label, label) for label in classes],
             "split_column": source.split_name,
-            "parameters": identity(data, seed),
+            "parameters": identity(data),
         }
         report = _report(table, classes, meta, dropped, incomplete, skipped)
         report.write(writer.scratch / REPORT)  # part of the store, so that it is there with it or not at all

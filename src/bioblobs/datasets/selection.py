@@ -30,7 +30,7 @@ class Selection:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-def select(table: pd.DataFrame, task: Task, data: DataConfig, seed: int) -> Selection:
+def select(table: pd.DataFrame, task: Task, data: DataConfig) -> Selection:
     """Apply the filters of the data keys, in the order in which they are counted.
 
     Raises:
@@ -40,7 +40,7 @@ def select(table: pd.DataFrame, task: Task, data: DataConfig, seed: int) -> Sele
     table = table.reset_index(names="row")
     table = wanted(table, task, data, dropped)
     if data.subset is not None and data.subset < len(table):
-        chosen = _stratified(table, data.subset, task, seed)
+        chosen = _stratified(table, data.subset, task, data.seed)
         dropped["outside data.subset"] = len(table) - len(chosen)
         table = chosen
     if not (table["split"] == "train").any():

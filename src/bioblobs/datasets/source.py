@@ -49,8 +49,8 @@ class Source(Protocol):
         """How many things the table never lists, by reason."""
 
 
-def open_source(data: DataConfig, seed: int) -> Source:
-    """The source that ``data.source`` names; ``seed`` is of splits that it has to make."""
+def open_source(data: DataConfig) -> Source:
+    """The source that ``data.source`` names."""
     if data.source == "sample":
         from bioblobs.datasets.sample import SampleSource
 
@@ -58,7 +58,7 @@ def open_source(data: DataConfig, seed: int) -> Source:
     if data.source == "folder":
         from bioblobs.datasets.folder import FolderSource
 
-        return FolderSource(data, seed)
+        return FolderSource(data)
     from bioblobs.datasets.shake import ProteinShakeSource
 
     return ProteinShakeSource(data)

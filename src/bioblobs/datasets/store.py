@@ -149,9 +149,8 @@ class Store:
         for key, wanted in parameters.items():
             had = self.meta["parameters"].get(key)
             if had != wanted:
-                name = "train.seed" if key == "seed" else f"data.{key}"
                 raise BioBlobsError(
-                    f"{self.path}: prepared with {name}={had}, but {wanted} is asked for; "
+                    f"{self.path}: prepared with data.{key}={had}, but {wanted} is asked for; "
                     "run the prepare stage again"
                 )
 

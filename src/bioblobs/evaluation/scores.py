@@ -76,18 +76,24 @@ def single_label_scorer(truth: NDArray[Any], probability: NDArray[Any]) -> Score
 
     def scores(places: NDArray[np.int64]) -> dict[str, float]:
         t, p = truth[places], predicted[places]
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            t, p, labels=np.unique(t[t >= 0]), average="macro", zero_division=0
-        )
         return {
             "accuracy": float(accuracy_score(t, p)),
-            "macro_precision": float(precision),
-            "macro_recall": float(recall),
-            "macro_f1": float(f1),
+            **macro_scores(t, p),
             "auroc": mean_auroc(columns[places], probability[places]),
         }
 
     return scores
+
+
+def macro_scores(truth: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
+    """Mean precision, recall and F1 over the classes that occur in truth (P,); -1 is none of them.
+
+    A class that is never predicted has precision 0. Both are class indices (P,).
+    """
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, predicted, labels=np.unique(truth[truth >= 0]), average="macro", zero_division=0
+    )
+    return {"macro_precision": float(precision), "macro_recall": float(recall), "macro_f1": float(f1)}
 
 
 def multi_label_scorer(truth: NDArray[Any], probability: NDArray[Any]) -> Scorer:

@@ -105,6 +105,7 @@ class Chains:
             lengths=counts,
             labels=torch.from_numpy(np.asarray(self.store.labels[rows])),
             proteins=torch.from_numpy(np.asarray(rows)),
+            edge_types=edge_types,
         )
 
 

@@ -32,6 +32,7 @@ class ProteinBatch:
         num_proteins: B.
         longest: residues of the longest protein.
         reach: bound of the sequence offsets: the largest of ``positions``.
+        edge_types: how ``neighbours`` were found: ``knn_K`` or ``eps_R``.
     """
 
     coordinates: Tensor
@@ -46,6 +47,7 @@ class ProteinBatch:
     num_proteins: int
     longest: int
     reach: int
+    edge_types: str
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ProteinBatch:
         """The batch with every tensor on ``device`` (Lightning calls this)."""

@@ -47,17 +47,30 @@ class ResidueGraph:
     edge_weights: Tensor | None
 
 
-def build_graph(batch: ProteinBatch, edge_scalars: int = 32) -> ResidueGraph:
+NodeFeatures = tuple[Tensor, Tensor]
+"""Scalars (N, 6) and vectors (3, N, 3) of residues."""
+
+
+def build_graph(
+    batch: ProteinBatch, edge_scalars: int = 32, nodes: NodeFeatures | None = None
+) -> ResidueGraph:
     """Features of a whole batch at once (algorithm, section 1).
 
     Args:
         edge_scalars: width e of the edge scalars, even: half radial basis, half sequence offset.
+        nodes: features of the residues, where they are known from the chain that these were cut from; None:
+            from the coordinates of the batch.
     """
-    if compiled_features.suits(batch):
+    compiled = compiled_features.suits(batch)
+    if nodes is not None:
+        node_s, node_v = nodes
+    elif compiled:
         node_s, node_v = compiled_features.node_features(batch, PEPTIDE_BOND_MAX)
-        radial, edge_v, offsets = compiled_features.edge_features(batch, edge_scalars // 2, RBF_MAX)
     else:
         node_s, node_v = node_features(batch.coordinates, batch.batch)
+    if compiled:
+        radial, edge_v, offsets = compiled_features.edge_features(batch, edge_scalars // 2, RBF_MAX)
+    else:
         radial, edge_v, offsets = edge_features(batch, edge_scalars // 2)
     weights = None
     if batch.edge_valid is not None:

@@ -1,25 +1,27 @@
-"""The whole model: encoder, partitioner, codebook, readout.
+"""The whole model: encoders, partitioner, codebook, readout.
 
-Shapes: B proteins, N residues (flat), S blob slots, K codes, D width, C classes.
+Shapes: B proteins, N residues (flat), n residues in blobs, S blob slots, K codes, D width, C classes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.graphs.residue_graph import build_graph
+from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
 from bioblobs.models.codebook import Codebook, Quantised
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Blobs, Partitioner
-from bioblobs.models.readout import Readout
-from bioblobs.models.segments import segment_pool
+from bioblobs.models.readout import AdditiveReadout, AttentionReadout
+from bioblobs.models.segments import segment_pool, segment_sum
 
 BlobInput = Literal["quantised", "raw"]
+BlobView = Literal["alone", "context"]
 Pooling = Literal["sum", "mean", "max"]
 
 
@@ -30,7 +32,9 @@ class Prediction:
     Attributes:
         logits: (B, C).
         blobs: the partition.
-        importance: (B, S), sums to 1 over the real blobs of a protein.
+        importance: (B, S) see the readout; 0 on slots without a blob.
+        evidence: (B, S, C) what each blob adds to the logits; None where the readout does not add.
+        contributions: (B, S, C) what of the evidence a class has over the others; see the readout.
         codes: (B, S) code of each blob; None without a codebook.
         quantised: the codebook's lookup over (B * S) slots; None without a codebook.
     """
@@ -38,6 +42,8 @@ class Prediction:
     logits: Tensor
     blobs: Blobs
     importance: Tensor
+    evidence: Tensor | None = None
+    contributions: Tensor | None = None
     codes: Tensor | None = None
     quantised: Quantised | None = None
 
@@ -46,16 +52,20 @@ class BioBlobs(nn.Module):
     """Proteins -> :class:`Prediction`. Without a codebook this is the model of stage 0.
 
     Args:
+        encoder: embeds the residues that the partitioner cuts into blobs.
+        blob_encoder: embeds the residues of each blob alone, as if it were a protein of its own; None: a
+            blob's embedding is made of the encoder's, which have seen the whole protein.
         blob_input: what the readout sees of a blob where there is a codebook: its code's vector
             ("quantised"), or its own embedding ("raw").
-        pooling: how residues make the readout's query.
+        pooling: how residues make the query of an attention readout.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         partitioner: Partitioner,
-        readout: Readout,
+        readout: AdditiveReadout | AttentionReadout,
+        blob_encoder: Encoder | None = None,
         codebook: Codebook | None = None,
         pooling: Pooling = "mean",
         blob_input: BlobInput = "quantised",
@@ -63,6 +73,7 @@ class BioBlobs(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.partitioner = encoder, partitioner
+        self.blob_encoder = blob_encoder
         self.codebook, self.readout = codebook, readout
         self.pooling: Pooling = pooling
         self.blob_input: BlobInput = blob_input
@@ -75,19 +86,55 @@ class BioBlobs(nn.Module):
     def partition(self, batch: ProteinBatch) -> tuple[Tensor, Blobs]:
         """Pooled residues (B, D) and the blobs, before anything is quantised."""
         graph = build_graph(batch, self.edge_scalars)
-        x = self.encoder(graph, batch.residue_types).float()  # (N, D)
+        x = self.encoder(graph, batch.residue_types).float()  # (N, width of the encoder)
         size = batch.num_proteins
         blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size, batch.longest)
-        return segment_pool(x, batch.batch, size, self.pooling), blobs
+        if self.blob_encoder is None:
+            return segment_pool(x, batch.batch, size, self.pooling), blobs
+        return self.embed_alone(batch, graph, blobs, self.blob_encoder)
+
+    def embed_alone(
+        self, batch: ProteinBatch, graph: ResidueGraph, blobs: Blobs, encoder: Encoder
+    ) -> tuple[Tensor, Blobs]:
+        """The blobs with embeddings that have seen nothing else (algorithm, section 4a); and pooled residues.
+
+        A residue keeps its own angles and directions; neighbours and edges are those within its blob.
+        The embedding is the mean over members; backward it also reaches their soft membership.
+        """
+        size, slots = blobs.mask.shape
+        alone, rows = blob_batch(batch, blobs.assignment, slots, self.partitioner.cluster_size_max)
+        nodes = graph.node_s.index_select(0, rows), graph.node_v.index_select(1, rows)
+        y = encoder(build_graph(alone, self.edge_scalars, nodes), alone.residue_types).float()  # (n, D)
+        weight = 1 + blobs.soft.index_select(0, rows)  # (n,) one, with the gradient of the soft membership
+        total = segment_sum(torch.cat([y * weight[:, None], weight[:, None]], 1), alone.batch, size * slots)
+        embedding = total[:, :-1] / total[:, -1:].clamp_min(1)  # empty slots stay zero
+        pooled = segment_pool(y, batch.batch.index_select(0, rows), size, self.pooling)
+        return pooled, replace(blobs, embedding=embedding.view(size, slots, -1))
 
     def read(self, pooled: Tensor, blobs: Blobs) -> Prediction:
         """Quantise and classify blobs that are already cut; ``pooled`` (B, D)."""
         if self.codebook is None:
-            logits, importance = self.readout(pooled, blobs.embedding, blobs.mask)
-            return Prediction(logits, blobs, importance)
+            logits, *parts = self.readout(pooled, blobs.embedding, blobs.mask)
+            return Prediction(logits, blobs, *parts)
         b, s, d = blobs.embedding.shape
         with torch.autocast(pooled.device.type, enabled=False):
             quantised = self.codebook(blobs.embedding.reshape(b * s, d), blobs.mask.reshape(-1))
         seen = blobs.embedding if self.blob_input == "raw" else quantised.vectors.view(b, s, d)
-        logits, importance = self.readout(pooled, seen, blobs.mask)
-        return Prediction(logits, blobs, importance, quantised.codes.view(b, s), quantised)
+        logits, *parts = self.readout(pooled, seen, blobs.mask)
+        return Prediction(logits, blobs, *parts, quantised.codes.view(b, s), quantised)
+
+    @torch.no_grad()
+    def scorecard(self) -> Tensor | None:
+        """(K, C) contribution of each code to each class; None where predictions are no sum of such rows."""
+        if self.codebook is None or self.blob_input != "quantised" or not self._adds:
+            return None
+        return self.readout.contributions(self.readout.evidence(self.codebook.vectors))
+
+    @torch.no_grad()
+    def base(self) -> Tensor | None:
+        """(C,) what each class has before any blob is read, as contributions are; None where blobs don't add."""
+        return self.readout.contributions(self.readout.bias) if self._adds else None
+
+    @property
+    def _adds(self) -> bool:
+        return isinstance(self.readout, AdditiveReadout)

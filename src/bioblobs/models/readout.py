@@ -1,30 +1,87 @@
-"""Residues and blobs -> class logits, with each blob's importance.
+"""Blobs -> class logits, and what each blob brought to them.
 
 Shapes: B proteins, S blob slots, D width, C classes. Algorithm, section 4.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-Head = Literal["full", "blobs"]
+Head = Literal["additive", "full", "blobs"]
 
 
-class Readout(nn.Module):
+class Reading(NamedTuple):
+    """Logits of each protein, and how they came about."""
+
+    logits: Tensor  # (B, C)
+    importance: Tensor  # (B, S), see each head
+    evidence: Tensor | None = None  # (B, S, C), of the additive head
+    contributions: Tensor | None = None  # (B, S, C), of the additive head
+
+
+class AdditiveReadout(nn.Module):
+    """Each blob gives every class an amount of evidence; the evidence adds up to the logits.
+
+        e_b = MLP(LN(v_b)),   logits = e_0 + sum_b e_b.
+
+    Without a blob the logits change by exactly its evidence, which is therefore its Shapley value. A blob's
+    contribution to a class is that evidence (several classes per protein), or the evidence less its mean over
+    the classes (one class: softmax ignores what all of them share). Its importance is its share of the
+    positive contributions to the class of the highest logit: a blob that argues against has 0, and so have
+    all where none argues for it. Source: Javed et al., "Additive MIL" (NeurIPS 2022); algorithm, section 4a.
+
+    Args:
+        centred: whether a protein has one class, so that contributions are less their mean.
+    """
+
+    def __init__(self, dim: int, num_classes: int, drop_rate: float = 0.1, centred: bool = True) -> None:
+        super().__init__()
+        self.centred = centred
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.evidence = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, 2 * dim),
+            nn.ReLU(),
+            nn.Dropout(drop_rate),
+            nn.Linear(2 * dim, num_classes),
+        )
+
+    def forward(self, pooled: Tensor | None, blobs: Tensor, mask: Tensor) -> Reading:
+        """Read blobs (B, S, D), of which those in mask (B, S) are real; ``pooled`` is not looked at."""
+        evidence = self.evidence(blobs).float() * mask[..., None]  # (B, S, C)
+        logits = self.bias.float() + evidence.sum(1)
+        predicted = logits.argmax(-1)[:, None, None].expand(-1, mask.shape[1], 1)
+        contributions = self.contributions(evidence)
+        argues = contributions.gather(2, predicted)[..., 0].clamp_min(0)  # (B, S)
+        importance = argues / argues.sum(1, keepdim=True).clamp_min(torch.finfo(argues.dtype).tiny)
+        return Reading(logits, importance, evidence, contributions)
+
+    def contributions(self, evidence: Tensor) -> Tensor:
+        """What blobs add to each class, (..., C), from their evidence (..., C)."""
+        return evidence - evidence.mean(-1, keepdim=True) if self.centred else evidence
+
+
+class AttentionReadout(nn.Module):
     """Multi-head attention of the pooled residues (query) over the blobs (keys, values).
 
         a = Attention(LN(g), LN(blobs)),   h = g + sigmoid(MLP [g, a]) * a,   logits = MLP(LN(h)).
 
     ``head="blobs"`` sets h = a: the prediction then sees blobs only, the pooled residues merely weigh
-    them. A blob's importance is its attention weight, averaged over heads. Query and keys are
-    normalised: a sum over residues has a norm that grows with the chain and would saturate the softmax.
+    them. A blob's importance is its attention weight, averaged over heads; it sums to 1 over the real blobs
+    of a protein. Query and keys are normalised: a sum over residues has a norm that grows with the chain and
+    would saturate the softmax.
     """
 
     def __init__(
-        self, dim: int, num_classes: int, heads: int = 4, drop_rate: float = 0.1, head: Head = "full"
+        self,
+        dim: int,
+        num_classes: int,
+        heads: int = 4,
+        drop_rate: float = 0.1,
+        head: Literal["full", "blobs"] = "full",
     ) -> None:
         super().__init__()
         self.head = head
@@ -43,8 +100,8 @@ class Readout(nn.Module):
             nn.Linear(dim, num_classes),
         )
 
-    def forward(self, pooled: Tensor, blobs: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, C) and importance (B, S), which sums to 1 over the real blobs of a protein.
+    def forward(self, pooled: Tensor, blobs: Tensor, mask: Tensor) -> Reading:
+        """Read a batch.
 
         Args:
             pooled: (B, D) pooled residue embeddings.
@@ -63,4 +120,4 @@ class Readout(nn.Module):
         if self.head == "full":
             gate = torch.sigmoid(self.gate(torch.cat([pooled, attended], -1)))
             hidden = pooled + gate * attended
-        return self.classifier(hidden), importance
+        return Reading(self.classifier(hidden), importance)

@@ -49,6 +49,7 @@ class DataConfig(Group):
         subset: keep about this many chains, stratified by split and class; null: all.
         max_length: leave out longer chains (residues); null: none.
         edge_types: knn_K, edges from the K nearest C-alphas; eps_R, from all within R angstrom.
+        seed: of what preparation draws: a subset, and splits that are made here.
         workers: processes that prepare data; 0: one a core. The store is the same for any number.
     """
 
@@ -67,6 +68,7 @@ class DataConfig(Group):
     subset: PositiveInt | None = None
     max_length: PositiveInt | None = None
     edge_types: EdgeTypes = "knn_30"
+    seed: NonNegativeInt = 0
     workers: NonNegativeInt = 0
 
     def check(self) -> None:
@@ -86,7 +88,7 @@ class ModelConfig(Group):
 
     Args:
         node_in_dim: residue features (scalars, vectors); only [6, 3] is what the graph has.
-        node_h_dim: width of the residue representation; 4 divides the first.
+        node_h_dim: width of the residue representation; 4 divides the first where the head is attention.
         edge_in_dim: edge features; the scalars (even) are half radial basis, half sequence offset.
         edge_h_dim: width of the edge representation.
         num_layers: GVP layers.
@@ -101,8 +103,14 @@ class ModelConfig(Group):
         tau_init: temperature of seed choice and membership at the first epoch.
         tau_min: lowest temperature.
         tau_decay: tau = max(tau_min, tau_init * tau_decay ** epoch), epochs counted over both stages.
-        pooling: how residues make the readout's query.
-        head: what the classifier sees: pooled residues and blobs, or blobs only.
+        pooling: how residues make the query of an attention head (full, blobs); no effect with additive.
+        head: additive: each blob gives every class evidence, which adds up to the logits; full, blobs:
+            attention over the blobs, with or without the pooled residues beside it.
+        blob_view: alone: a second encoder reads each blob as a protein of its own; context: a blob is the mean
+            of what the first encoder, which saw the whole protein, says of its residues.
+        cut_h_dim: width of the encoder that only cuts (blob_view alone; no effect with context); null:
+            node_h_dim.
+        cut_layers: its GVP layers; null: num_layers.
         blob_input: what the readout sees of a blob in stage 1: its code's vector, or the raw embedding.
         codebook_size: number of codes.
         codebook_beta: weight of the commitment loss.
@@ -131,7 +139,10 @@ class ModelConfig(Group):
     tau_min: PositiveFloat = 0.1
     tau_decay: UnitFloat = 0.95
     pooling: Literal["sum", "mean", "max"] = "mean"
-    head: Literal["full", "blobs"] = "full"
+    head: Literal["additive", "full", "blobs"] = "additive"
+    blob_view: Literal["alone", "context"] = "alone"
+    cut_h_dim: tuple[PositiveInt, PositiveInt] | None = None
+    cut_layers: PositiveInt | None = None
     blob_input: Literal["quantised", "raw"] = "quantised"
     codebook_size: PositiveInt = 512
     codebook_beta: NonNegativeFloat = 0.25
@@ -148,7 +159,7 @@ class ModelConfig(Group):
             refuse("node_in_dim", self.node_in_dim, "[6, 3], the features of the residue graph")
         if self.edge_in_dim[0] % 2 or self.edge_in_dim[1] != 1:
             refuse("edge_in_dim", self.edge_in_dim, "[e, 1] with e even")
-        if self.node_h_dim[0] % 4:
+        if self.head != "additive" and self.node_h_dim[0] % 4:
             refuse("node_h_dim", self.node_h_dim, "a first number that 4 attention heads divide")
         if self.codebook_revive_below == 0:
             refuse("codebook_revive_below", 0, "above 0: a code that is never restarted fades to zero")
@@ -161,12 +172,14 @@ class TrainConfig(Group):
     """How both stages train.
 
     Args:
-        seed: of every random choice: subset, weights, batches, Gumbel noise, k-means, bootstrap.
+        seed: of every random choice but those of data.seed: weights, batches, Gumbel noise, k-means, bootstrap.
         batch_size: most proteins a batch.
         max_residues: most residues a batch; a longer protein makes a batch of its own.
         weight_decay: of AdamW.
         warmup_epochs: epochs of linear warm-up before the cosine schedule.
         label_smoothing: of the cross-entropy (single-label tasks).
+        class_weights: none, or balanced: a training protein counts inversely to the size of its class
+            (single-label tasks; no effect on geneontology).
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
         early_stopping_patience: epochs without a better validation score after which to stop; null: none.
         weight_averaging: none; ema, moving average of the weights; swa, their mean over the last quarter of
@@ -194,6 +207,7 @@ class TrainConfig(Group):
     weight_decay: NonNegativeFloat = 0.01
     warmup_epochs: NonNegativeFloat = 1.0
     label_smoothing: UnitFloat = 0.1
+    class_weights: Literal["none", "balanced"] = "none"
     gradient_clip_val: NonNegativeFloat = 1.0
     early_stopping_patience: PositiveInt | None = None
     weight_averaging: Literal["none", "ema", "swa"] = "none"

@@ -130,7 +130,7 @@ class Model:
             "multilabel": self.multilabel,
             "classes": list(self.classes),
             "class_names": list(self.classes.values()),
-            "parameters": {},
+            "parameters": {"edge_types": self.edge_types},
         }
         with StoreWriter(path, self.edge_types) as writer:
             for protein in proteins:

@@ -49,7 +49,6 @@ def assign_splits(
     ca: Sequence[NDArray[np.float32]],
     labels: Sequence[tuple[str, ...]],
     data: DataConfig,
-    seed: int,
 ) -> list[str]:
     """The split of each chain; says on stderr which tool decided, and whether the shares could be kept.
 
@@ -57,13 +56,13 @@ def assign_splits(
         sequences: one-letter sequence of each chain.
         ca: (L, 3) C-alphas of each chain in angstrom, NaN where missing; read once, by structure only.
         labels: classes of each chain, for the balance.
-        data: ``split``, ``split_similarity_threshold``, ``split_fractions``.
-        seed: of the order of clusters of one size.
+        data: ``split``, ``split_similarity_threshold``, ``split_fractions``, ``seed`` (of the order of clusters
+            of one size).
 
     Raises:
         BioBlobsError: a threshold that is none of :data:`THRESHOLDS`, too few clusters, or no tool.
     """
-    plan = plan_splits(sequences, ca, labels, data, seed)
+    plan = plan_splits(sequences, ca, labels, data)
     for line in filter(None, (plan.summary, plan.warning)):
         tqdm.write(line, file=sys.stderr)
     return plan.splits
@@ -74,7 +73,6 @@ def plan_splits(
     ca: Sequence[NDArray[np.float32]],
     labels: Sequence[tuple[str, ...]],
     data: DataConfig,
-    seed: int,
 ) -> SplitPlan:
     """See :func:`assign_splits`; what was decided, and how."""
     threshold = check_threshold(data)
@@ -88,7 +86,7 @@ def plan_splits(
         hits = structure_links(sequences, list(ca), threshold, tool)
         links.append((hits.query, hits.target))
     clusters = single_linkage(len(sequences), links)
-    split = distribute(clusters, labels, data.split_fractions, seed)
+    split = distribute(clusters, labels, data.split_fractions, data.seed)
     by = f"{data.split} at {threshold:g}, by {tool}" if tool else "random"
     largest = np.bincount(clusters).max() if len(clusters) else 0
     summary = f"split ({by}): {clusters.max() + 1} clusters of {len(clusters)} chains, the largest {largest}"

@@ -39,7 +39,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write test metrics, ablation, plots, the final model and the checkpoint summary."""
     seed = config.train.seed
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     rows = store.rows("test")
     if not len(rows):
         raise BioBlobsError(f"{paths.prepared}: no test protein to evaluate on")

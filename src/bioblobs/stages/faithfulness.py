@@ -27,7 +27,7 @@ def run(config: Config, paths: Paths) -> None:
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
     sites = read_sites(Path(keys.sites))
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     path = Path(paths.checkpoint) if paths.checkpoint else paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

@@ -32,7 +32,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write stage 0's model with a filled codebook, and how well it fits the blobs."""
     seed, stage1 = config.train.seed, config.multistage.stage1
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     path = paths.final_checkpoint(0)
     model, card = load_model(path)
     check_architecture(path, card, architecture(config.model, with_codebook=False))

@@ -32,7 +32,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, significance = config.train.seed, config.interpretability.significance
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

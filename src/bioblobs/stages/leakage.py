@@ -31,7 +31,7 @@ EXHAUSTIVE_CELLS = 2e12
 
 def run(config: Config, paths: Paths) -> None:
     """Write the nearest training chain of each val and test chain, and how alike they are."""
-    store = open_store(paths.prepared, config.data, config.train.seed)
+    store = open_store(paths.prepared, config.data)
     rows = [store.rows(name) for name in HELD_OUT]
     held, train = np.concatenate(rows), store.rows("train")
     split = np.repeat(np.array(HELD_OUT), [len(own) for own in rows])

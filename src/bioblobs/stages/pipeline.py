@@ -170,7 +170,7 @@ def as_flags(args: Sequence[str]) -> list[str]:
 
 def store_path(config: Config) -> Path:
     """Where the script keeps a prepared store: named by everything that shapes it, the source included."""
-    shaping = [identity(config.data, config.train.seed), source_state(config.data)]
+    shaping = [identity(config.data), source_state(config.data)]
     digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]
     return Path(config.data.data_dir) / "stores" / f"{config.data.dataset_name}-{digest}"
 
@@ -194,7 +194,7 @@ def _prepare(config: Config, paths: Paths) -> None:
     from bioblobs.stages import prepare
 
     try:
-        open_store(paths.prepared, config.data, config.train.seed).verify()
+        open_store(paths.prepared, config.data).verify()
     except BioBlobsError:
         _say("prepare")
         prepare.run(config, paths)

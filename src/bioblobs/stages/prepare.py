@@ -14,7 +14,7 @@ from bioblobs.results import write_text
 
 def run(config: Config, paths: Paths) -> None:
     """Write the store with its data report, and publish the report."""
-    report = prepare_store(config.data, config.train.seed, Path(paths.prepared), SPLITS)
+    report = prepare_store(config.data, Path(paths.prepared), SPLITS)
     publish_report(paths)
     for _, row in report.skipped.iterrows():
         print(f"skipped {row['id']}: {row['reason']}")

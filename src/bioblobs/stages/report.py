@@ -31,7 +31,7 @@ CODE_VECTORS = "codebook.vectors"
 def run(config: Config, paths: Paths) -> None:
     """Write outputs/report/index.html."""
     seed = config.train.seed
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     results = read_results(paths)
     report = results.report
     records, rows = report["proteins"], store.rows(report["split"])

@@ -46,7 +46,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     """Train the others, compare their explanations with the trained model's, write metrics/sanity.json."""
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data, seed)
+    store = open_store(paths.prepared, config.data)
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

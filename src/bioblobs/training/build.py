@@ -8,7 +8,7 @@ from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.codebook import Codebook
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Partitioner
-from bioblobs.models.readout import Readout
+from bioblobs.models.readout import AdditiveReadout, AttentionReadout
 from bioblobs.parameters.parsing import plain
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import SYMBOLS
@@ -28,6 +28,9 @@ ARCHITECTURE_KEYS = (
     "k_hop",
     "pooling",
     "head",
+    "blob_view",
+    "cut_h_dim",
+    "cut_layers",
 )
 """Model keys that shape stage 0's network; a checkpoint of other values does not fit."""
 CODEBOOK_KEYS = (
@@ -47,34 +50,52 @@ def architecture(config: ModelConfig, with_codebook: bool) -> dict[str, Any]:
     return {key: plain(getattr(config, key)) for key in keys}
 
 
-def build_model(config: ModelConfig, num_classes: int, with_codebook: bool) -> BioBlobs:
+def build_model(
+    config: ModelConfig, num_classes: int, with_codebook: bool, multilabel: bool = False
+) -> BioBlobs:
     """The model that the keys describe; codebook keys are read only where there is a codebook."""
-    dim = config.node_h_dim[0]
-    model = BioBlobs(
-        encoder=Encoder(
+    alone = config.blob_view == "alone"
+    wide, deep = config.node_h_dim, config.num_layers
+    cut, cut_deep = (config.cut_h_dim or wide, config.cut_layers or deep) if alone else (wide, deep)
+
+    def encoder(width: tuple[int, int], layers: int) -> Encoder:
+        return Encoder(
             node_in_dim=config.node_in_dim,
-            node_h_dim=config.node_h_dim,
+            node_h_dim=width,
             edge_in_dim=config.edge_in_dim,
             edge_h_dim=config.edge_h_dim,
-            num_layers=config.num_layers,
+            num_layers=layers,
             drop_rate=config.drop_rate,
             residue_symbols=len(SYMBOLS) if config.seq_in else 0,
             norm_first=config.norm_first,
-        ),
+        )
+
+    model = BioBlobs(
+        encoder=encoder(cut, cut_deep),
         partitioner=Partitioner(
-            in_channels=dim,
+            in_channels=cut[0],
             max_clusters=config.max_clusters,
             cluster_size_max=config.cluster_size_max,
             termination_threshold=config.termination_threshold,
             k_hop=config.k_hop,
         ),
-        readout=Readout(dim, num_classes, drop_rate=config.drop_rate, head=config.head),
+        readout=_readout(config, num_classes, multilabel),
+        blob_encoder=encoder(wide, deep) if alone else None,
         pooling=config.pooling,
         edge_scalars=config.edge_in_dim[0],
     )
     if with_codebook:
         add_codebook(model, config)
     return model
+
+
+def _readout(
+    config: ModelConfig, num_classes: int, multilabel: bool
+) -> AdditiveReadout | AttentionReadout:
+    width, drop_rate = config.node_h_dim[0], config.drop_rate
+    if config.head == "additive":
+        return AdditiveReadout(width, num_classes, drop_rate, centred=not multilabel)
+    return AttentionReadout(width, num_classes, drop_rate=drop_rate, head=config.head)
 
 
 def add_codebook(model: BioBlobs, config: ModelConfig) -> None:

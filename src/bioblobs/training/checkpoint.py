@@ -20,7 +20,7 @@ from bioblobs.parameters.reads import unrecorded
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import build_model
 
-FORMAT = 3
+FORMAT = 4
 PREFIX = "model."
 """Of the network's weights in the LightningModule's state."""
 
@@ -96,7 +96,7 @@ def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
 def _built(card: Mapping[str, Any]) -> BioBlobs:
     config = ModelConfig(**card["architecture"])
     with unrecorded():
-        return build_model(config, len(card["classes"]), card["with_codebook"])
+        return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"])
 
 
 def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:

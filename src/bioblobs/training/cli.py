@@ -50,6 +50,7 @@ LINKS = {
     "train.recompute": "model.recompute",
     "train.warmup_epochs": "model.warmup_epochs",
     "train.label_smoothing": "model.label_smoothing",
+    "train.class_weights": "model.class_weights",
     "train.accelerator": "trainer.accelerator",
     "train.devices": "trainer.devices",
     "train.num_nodes": "trainer.num_nodes",
@@ -82,7 +83,7 @@ NO_SHAPE = (
     *("trainer.logger", "trainer.callbacks", "trainer.enable_progress_bar", "trainer.default_root_dir"),
 )
 """Keys that a run may be resumed with other values of: its result does not depend on them."""
-SEED_TARGETS = ("data.seed", "model.seed", "seed_everything")
+SEED_TARGETS = ("data.order_seed", "model.seed", "seed_everything")
 STAGE_LINKS: tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]] = (
     {
         "multistage.stage0.epochs": ("model.epochs", "trainer.max_epochs"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,18 +47,23 @@ def temperature(epoch: int, init: float, lowest: float, decay: float) -> float:
     return max(lowest, init * decay**epoch)
 
 
-def classification_loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+def classification_loss(
+    logits: Tensor, labels: Tensor, label_smoothing: float, class_weights: Tensor | None = None
+) -> Tensor:
     """Cross-entropy for class indices (B,), binary cross-entropy for 0/1 columns (B, C).
 
-    Proteins of a class unseen in training (index -1, validation only) do not count.
+    Proteins of a class unseen in training (index -1, validation only) do not count. With ``class_weights``
+    (C,) the mean over proteins is weighted by their class (cross-entropy only).
     """
     if labels.dim() == 2:
         mean = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
         return joint_mean(mean, len(labels))
-    seen = (labels >= 0).to(logits.dtype)
+    weight = (labels >= 0).to(logits.dtype)
+    if class_weights is not None:
+        weight = weight * class_weights.index_select(0, labels.clamp_min(0))
     each = F.cross_entropy(logits, labels.clamp_min(0), reduction="none", label_smoothing=label_smoothing)
-    count = seen.sum()
-    return joint_mean((each * seen).sum() / count.clamp_min(1), count)
+    total = weight.sum()
+    return joint_mean((each * weight).sum() / total.clamp_min(torch.finfo(total.dtype).tiny), total)
 
 
 def cardinality_loss(expected_size: Tensor, mask: Tensor, prior: float) -> Tensor:
@@ -74,13 +80,14 @@ def loss_terms(
     vq_share: float,
     size_prior: float,
     label_smoothing: float,
+    class_weights: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Every term unweighted, and ``loss``, their weighted sum.
 
     L = L_cls + lambda_card L_card + ramp * (lambda_vq beta L_commit + lambda_psc L_psc + lambda_ent L_ent)
     """
     terms = {
-        "cls": classification_loss(prediction.logits, labels, label_smoothing),
+        "cls": classification_loss(prediction.logits, labels, label_smoothing, class_weights),
         "card": cardinality_loss(prediction.blobs.expected_size, prediction.blobs.mask, size_prior),
     }
     total = terms["cls"] + weights.card * terms["card"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule
@@ -13,7 +13,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.evaluation.scores import fmax
+from bioblobs.evaluation.scores import fmax, macro_scores
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
@@ -38,6 +38,7 @@ class BlobModule(LightningModule):
         weight_decay: of AdamW, on matrices only.
         warmup_epochs: linear warm-up, then cosine to zero.
         label_smoothing: of the cross-entropy.
+        class_weights: none or balanced (see the schema).
         seed: of what is drawn in a step.
         recompute: make activations of the encoder again in the backward pass.
         lambda_card: weight of the cardinality loss.
@@ -61,6 +62,7 @@ class BlobModule(LightningModule):
         weight_decay: float = 0.01,
         warmup_epochs: float = 1.0,
         label_smoothing: float = 0.1,
+        class_weights: Literal["none", "balanced"] = "none",
         seed: int = 0,
         recompute: bool = False,
         lambda_card: float = 0.0,
@@ -88,8 +90,12 @@ class BlobModule(LightningModule):
             self.weights = LossWeights(
                 lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
             )
-        self.model = build_model(config, num_classes, with_codebook=not bypass_codebook)
-        self.model.encoder.keep_activations(not recompute)
+        self.class_weights = class_weights
+        self._class_weights: Tensor | None = None
+        self.model = build_model(config, num_classes, not bypass_codebook, multilabel)
+        for part in (self.model.encoder, self.model.blob_encoder):
+            if part is not None:
+                part.keep_activations(not recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
@@ -111,6 +117,12 @@ class BlobModule(LightningModule):
     def vq_share(self) -> float:
         """Share of the full VQ weights in this epoch."""
         return ramp(self.current_epoch, self.ramp_enabled, self.ramp_epochs)
+
+    def on_fit_start(self) -> None:
+        """Weigh the classes by the training proteins, where that is asked for."""
+        if self.class_weights == "balanced" and not self.multilabel:
+            weights = self.trainer.datamodule.balanced_weights()  # type: ignore[attr-defined]
+            self._class_weights = torch.tensor(weights, dtype=torch.float32, device=self.device)
 
     def on_train_start(self) -> None:
         """An epoch that goes on after an interruption has no start of its own."""
@@ -150,6 +162,9 @@ class BlobModule(LightningModule):
             score = fmax(labels.numpy(), logits.sigmoid().numpy())
         else:
             score = float((logits.argmax(-1) == labels).float().mean())
+            macro = macro_scores(labels.numpy(), logits.argmax(-1).numpy())
+            macro.pop("macro_precision")
+            self.log_dict({f"val_{name}": value for name, value in macro.items()}, sync_dist=self._several)
         self.log(self.score, score, prog_bar=True, sync_dist=self._several)
         self.log_dict(self._epoch_values(), sync_dist=self._several)
         self._so_far.clear()
@@ -186,7 +201,13 @@ class BlobModule(LightningModule):
     def _step(self, batch: ProteinBatch, split: str) -> tuple[Prediction, Tensor]:
         prediction = self(batch)
         terms = loss_terms(
-            prediction, batch.labels, self.weights, self.vq_share, self.size_prior, self.label_smoothing
+            prediction,
+            batch.labels,
+            self.weights,
+            self.vq_share,
+            self.size_prior,
+            self.label_smoothing,
+            self._class_weights if split == "train" else None,
         )
         blobs = prediction.blobs
         count = blobs.mask.sum().clamp_min(1)

@@ -24,6 +24,8 @@ CURVES = (
     "train_loss",
     "val_loss",
     "val_score",
+    "val_macro_recall",
+    "val_macro_f1",
     "tau",
     "vq_share",
     "train_lr",
