@@ -9,7 +9,7 @@ TASKS ?= enzymecommission geneontology proteinfamily
 OTHER_COLUMNS := ^(?!Experiment$$|(data|model|train|multistage)\.(?!proteins|median)|.*val_score|stage1\.(accuracy|fmax)\.value)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity search compare bench readme clean
+.PHONY: help setup repro report test lint tasks sanity seeds attention search compare bench readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,8 +39,15 @@ tasks: setup ## the other three tasks, shortened; results in metrics/tasks
 	  cp "$$folder/metrics/test.json" metrics/tasks/$$task.json; \
 	done
 
-sanity: setup ## are explanations those of the labels, and of one seed only? two more trainings; metrics/sanity.json
+sanity: setup ## are explanations those of the labels? one more training, on permuted ones; metrics/sanity.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sanity --config params.yaml
+
+seeds: setup ## what is the method's, what the seed's: five default runs side by side (an hour); metrics/seeds.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml $(ARGS)
+
+attention: setup ## the same with the attention model of before (params/attention.yaml); metrics/attention/seeds.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml --config params/attention.yaml \
+	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
 	@$(RUN) PYTHONPATH=src python -m bioblobs.search $(ARGS)

@@ -33,13 +33,12 @@ SHOWN = 8
 
 def trace(config: Config, workers: int, steps: int) -> list[dict[str, float]]:
     """Milliseconds from the first wait, for each step: when waiting begins, the step begins, and it ends."""
-    keys = identity(config.data, config.train.seed)
     module = ProteinDataModule(
         batch_size=config.train.batch_size,
         max_residues=config.train.max_residues,
         num_workers=workers,
-        seed=keys.pop("seed"),
-        **keys,
+        order_seed=config.train.seed,
+        **identity(config.data),
     )
     model = build_model(config.model, module.num_classes, with_codebook=False).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.multistage.stage0.lr)

@@ -29,7 +29,8 @@ class OurImplementation:
 
     def stored(self, backbone: NDArray[np.float32], sequence: str, k: int) -> Stored:
         """What preparing the data leaves: made once for a data set, not each epoch."""
-        lists = neighbour_lists(backbone[:, 1], f"knn_{k}")
+        self.edge_types = f"knn_{k}"
+        lists = neighbour_lists(backbone[:, 1], self.edge_types)
         return backbone, encode(sequence), lists, mutual_edges(lists)
 
     def batch(self, proteins: list[Stored]) -> ProteinBatch:
@@ -38,7 +39,7 @@ class OurImplementation:
         coordinates, types, lists, mutual = (np.concatenate(part) for part in zip(*proteins, strict=True))
         positions = np.concatenate([np.arange(length) for length in lengths])
         none, rows = torch.zeros(len(proteins), dtype=torch.long), torch.arange(len(proteins))
-        return make_batch(coordinates, types, positions, lists, mutual, lengths, none, rows)
+        return make_batch(coordinates, types, positions, lists, mutual, lengths, none, rows, self.edge_types)
 
     def featurise(self, batch: ProteinBatch) -> Any:
         """Features of a whole batch, which the model makes at the start of its forward pass."""

@@ -48,11 +48,20 @@ def random_chain(length: int, seed: int) -> np.ndarray:
 
 
 def batch_of(
-    chains: list[np.ndarray], k: int = 8, labels: list[int] | None = None, seed: int = 0
+    chains: list[np.ndarray],
+    k: int = 8,
+    labels: list[int] | None = None,
+    seed: int = 0,
+    edge_types: str | None = None,
 ) -> ProteinBatch:
-    """A flat batch of backbones (L, 4, 3), residue types drawn at random from ``seed``."""
-    rng = np.random.default_rng(seed)
-    lists = [neighbour_lists(chain[:, 1], f"knn_{k}") for chain in chains]
+    """A flat batch of backbones (L, 4, 3), residue types drawn at random from ``seed``.
+
+    ``k`` is that of ``edge_types`` knn_k, unless these are given.
+    """
+    rng, edge_types = np.random.default_rng(seed), edge_types or f"knn_{k}"
+    lists = [neighbour_lists(chain[:, 1], edge_types) for chain in chains]
+    widest = max(part.shape[1] for part in lists)
+    lists = [np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=PADDING) for part in lists]
     lengths = np.array([len(chain) for chain in chains])
     return make_batch(
         coordinates=np.concatenate(chains),
@@ -63,6 +72,7 @@ def batch_of(
         lengths=lengths,
         labels=torch.tensor(labels if labels is not None else [0] * len(chains)),
         proteins=torch.arange(len(chains)),
+        edge_types=edge_types,
     )
 
 

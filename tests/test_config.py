@@ -156,7 +156,14 @@ REFUSED = {
     "no neighbours": ("data.edge_types", "knn_0"),
     "unknown split": ("data.split", "fish"),
     "unknown task": ("data.dataset_name", "fish"),
+    "negative seed": ("data.seed", "-1"),
+    "unknown head": ("model.head", "fish"),
+    "unknown view": ("model.blob_view", "fish"),
+    "an encoder of no layers": ("model.cut_layers", "0"),
+    "unknown weights": ("train.class_weights", "fish"),
 }
+BESIDE = {"width that heads do not divide": ["--model.head=full"]}
+"""Other arguments that make a parameter impossible."""
 COMMANDS: dict[str, Callable[[list[str]], object]] = {
     "parse": lambda args: parse("", args),
     "stage 0": lambda args: Stage0CLI(["fit", *args]),
@@ -173,6 +180,7 @@ def test_impossible_parameter_is_one_line_that_names_it(
     key, value = REFUSED[fault]
     # There is no prepared data: a wrong key stops the run before anything else is looked at.
     args = [f"--paths.prepared={tmp_path / 'none'}", f"--paths.output={tmp_path / 'out'}"]
+    args += BESIDE.get(fault, [])
     if where == "command line":
         args.append(f"--{key}={value}")
     else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import nbformat
+import pytest
 
 from conftest import ROOT
 from runs import ok, run
@@ -16,13 +18,14 @@ EXECUTE = """
 import sys, nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], 4)
-NotebookClient(notebook, timeout=120, resources={"metadata": {"path": sys.argv[2]}}).execute()
+NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
 nbformat.write(notebook, sys.argv[3])
 """
 
 
-def test_the_notebook_runs_with_any_model(tmp_path: Path) -> None:
-    model = tiny_checkpoint(tmp_path / "model.ckpt")
+@pytest.mark.parametrize("head", ["additive", "blobs"])
+def test_the_notebook_runs_with_any_model(tmp_path: Path, head: Literal["additive", "blobs"]) -> None:
+    model = tiny_checkpoint(tmp_path / "model.ckpt", head=head)
     done = tmp_path / "done.ipynb"
     words = [sys.executable, "-c", EXECUTE, str(NOTEBOOK), str(NOTEBOOK.parent), str(done)]
     ok(run(words, ROOT, PYTHONPATH=str(ROOT / "src"), BIOBLOBS_MODEL=str(model)))
@@ -30,6 +33,7 @@ def test_the_notebook_runs_with_any_model(tmp_path: Path) -> None:
     shown = "".join(str(output) for cell in cells if cell.cell_type == "code" for output in cell.outputs)
     assert "2cviA" in shown
     assert "<iframe" in shown
+    assert ("argues for" in shown) == ("blob 1" in shown) == (head == "additive")
     assert "script src" not in shown  # nothing is fetched
 
 

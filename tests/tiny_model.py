@@ -1,12 +1,13 @@
-"""A tiny untrained model as a checkpoint file: what is tested is what is said of it, not how well it does."""
+"""A tiny untrained model as a checkpoint file: tests look at what it says, not at how well it does."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from bioblobs.models.readout import AdditiveReadout
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.training.build import architecture, build_model
 from bioblobs.training.checkpoint import FORMAT, write_checkpoint
@@ -15,8 +16,16 @@ CLASSES = ["c0", "c1", "c2"]
 NAMES = ["all helix", "all strand", "neither"]
 
 
-def tiny_checkpoint(path: Path, multilabel: bool = False, with_codebook: bool = True, **card: Any) -> Path:
-    """Write it; ``card`` adds to its card."""
+def tiny_checkpoint(
+    path: Path,
+    multilabel: bool = False,
+    with_codebook: bool = True,
+    head: Literal["additive", "full", "blobs"] = "additive",
+    blob_view: Literal["alone", "context"] = "alone",
+    **card: Any,
+) -> Path:
+    """Write it; ``card`` adds to its card, and ``classes`` there makes a model of other classes."""
+    classes = card.get("classes", CLASSES)
     torch.manual_seed(0)
     config = ModelConfig(
         node_h_dim=(8, 2),
@@ -25,8 +34,13 @@ def tiny_checkpoint(path: Path, multilabel: bool = False, with_codebook: bool = 
         codebook_size=16,
         max_clusters=4,
         cluster_size_max=6,
+        head=head,
+        blob_view=blob_view,
     )
-    model = build_model(config, len(CLASSES), with_codebook)
+    model = build_model(config, len(classes), with_codebook, multilabel)
+    if isinstance(model.readout, AdditiveReadout):  # it begins at zero
+        with torch.no_grad():
+            model.readout.bias.copy_(torch.linspace(0.3, -0.2, len(classes)))
     content = {
         "format": FORMAT,
         "stage": int(with_codebook),

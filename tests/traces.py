@@ -1,4 +1,4 @@
-"""Ideal C-alpha traces, and what interpretation reads of a store and of records, made by hand."""
+"""Ideal C-alpha traces, and stores and records made by hand, as interpretation reads them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,8 @@ def record(
                 "residues": residues,
                 "size": len(residues),
                 "importance": float(share),
+                "contribution": None,
+                "contributions": None,
             }
             for slot, ((code, residues), share) in enumerate(zip(blobs, importance, strict=True))
         ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bioblobs.interpretation.reading import Report
     from bioblobs.prediction.model import Model
+    from bioblobs.prediction.saved import SavedPredictions
 
 __version__ = "0.1.0"
 
@@ -37,11 +38,26 @@ def load(path: Path | str) -> Model:
 
 
 def read_interpretability(path: Path | str) -> Report:
-    """What the stage ``interpret`` wrote, checked, with tables of proteins, blobs and codes.
+    """Report of the stage ``interpret``, checked, with tables of proteins, blobs and codes.
+
+    Reports of the version before are read too; what they do not have is None or NaN.
 
     Raises:
-        BioBlobsError: there is no such file, or it is not of this version and schema.
+        BioBlobsError: there is no such file, or it is of another version, or not as its schema says.
     """
     from bioblobs.interpretation.reading import load
 
     return load(path)
+
+
+def read_predictions(path: Path | str) -> SavedPredictions:
+    """The predictions.json of ``bioblobs predict``, checked, with tables of chains and blobs.
+
+    Files of the version before are read too; what they do not have is None or NaN.
+
+    Raises:
+        BioBlobsError: there is no such file, or it is of another version, or not as its schema says.
+    """
+    from bioblobs.prediction.saved import read_predictions
+
+    return read_predictions(path)

@@ -56,7 +56,7 @@ def predict(options: Namespace) -> int:
     begun = time.perf_counter()
     made = model.stream(files, options.chain, options.workers)
     shown = tqdm(made, "predict", len(files), unit="file", mininterval=1)
-    counts = save(shown, model.card, model.path.name, out, options.format, options.overwrite)
+    counts = save(shown, model.about, out, options.format, options.overwrite)
     shown.close()
     seconds = time.perf_counter() - begun
     for skipped in counts.skipped:

@@ -21,10 +21,16 @@ def batch() -> ProteinBatch:
     return batch_of([random_chain(length, length) for length in (50, 35, 42)])
 
 
-def model_of(head: str = "full", with_codebook: bool = True) -> BioBlobs:
+def model_of(head: str = "additive", with_codebook: bool = True, blob_view: str = "alone") -> BioBlobs:
     torch.manual_seed(1)
     config = ModelConfig(
-        node_h_dim=(16, 4), edge_h_dim=(8, 1), num_layers=1, max_clusters=4, codebook_size=16, head=head
+        node_h_dim=(16, 4),
+        edge_h_dim=(8, 1),
+        num_layers=1,
+        max_clusters=4,
+        codebook_size=16,
+        head=head,
+        blob_view=blob_view,
     )
     return build_model(config, 3, with_codebook).eval()
 
@@ -117,7 +123,8 @@ def test_input_is_restored_after_an_error(model: BioBlobs, monkeypatch: pytest.M
 
 
 @torch.no_grad()
-def test_without_blobs_nothing_of_them_is_seen(model: BioBlobs, batch: ProteinBatch) -> None:
+def test_without_blobs_nothing_of_them_is_seen(batch: ProteinBatch) -> None:
+    model = model_of("full", blob_view="context")
     whole, bare = plain_forward(model, batch), without_blobs(model, batch)
     assert not bare.importance.any()
     assert not torch.allclose(whole.logits, bare.logits)
@@ -125,21 +132,26 @@ def test_without_blobs_nothing_of_them_is_seen(model: BioBlobs, batch: ProteinBa
         torch.testing.assert_close(without_blobs(model, batch).logits, bare.logits, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("blob_view", ["alone", "context"])
+@pytest.mark.parametrize("head", ["additive", "blobs"])
 @torch.no_grad()
-def test_blobs_only_head_without_blobs_tells_no_proteins_apart(batch: ProteinBatch) -> None:
-    logits = without_blobs(model_of(head="blobs"), batch).logits
+def test_without_blobs_heads_of_blobs_alone_tell_no_proteins_apart(
+    batch: ProteinBatch, head: str, blob_view: str
+) -> None:
+    logits = without_blobs(model_of(head, blob_view=blob_view), batch).logits
     torch.testing.assert_close(logits, logits[:1].expand_as(logits))
 
 
+@pytest.mark.parametrize("head", ["additive", "full", "blobs"])
 @torch.no_grad()
-def test_blobs_of_another_protein_are_those_of_the_one_before(batch: ProteinBatch) -> None:
-    model = model_of(with_codebook=False)
+def test_blobs_of_another_protein_are_those_of_the_one_before(batch: ProteinBatch, head: str) -> None:
+    model = model_of(head, with_codebook=False)
     swapped = blobs_of_another(model, batch)
     pooled, blobs = model.partition(batch)
     for protein, donor in ((0, 2), (1, 0), (2, 1)):
         logits, importance = model.readout(
             pooled[protein : protein + 1], blobs.embedding[donor : donor + 1], blobs.mask[donor : donor + 1]
-        )
+        )[:2]
         torch.testing.assert_close(swapped.logits[protein], logits[0])
         torch.testing.assert_close(swapped.importance[protein], importance[0])
 

@@ -37,9 +37,13 @@ class Stub:
 
 
 def stub_explained(
-    chains: Chains, blobs: list[list[int]], importance: list[float], chances: Any
+    chains: Chains,
+    blobs: list[list[int]],
+    importance: list[float],
+    chances: Any,
+    contributions: list[list[float]] | None = None,
 ) -> Explained:
-    """The same blobs and importances in every chain."""
+    """The same blobs, importances and contributions (blobs, classes) in every chain; None: as of attention."""
     assignment = np.full(len(chains.protein), -1)
     for slot, residues in enumerate(blobs):
         assignment[np.isin(chains.position, residues)] = slot
@@ -50,6 +54,7 @@ def stub_explained(
         membership=np.where(assignment >= 0, 0.75, 0.0),
         importance=np.tile(np.array(importance), shape),
         mask=np.ones((len(chains), len(blobs)), bool),
+        contributions=None if contributions is None else np.tile(np.array(contributions), (*shape, 1)),
     )
 
 

@@ -12,11 +12,22 @@ from bioblobs.faithfulness.explained import explain
 from bioblobs.faithfulness.gradients import attribute, integrated_gradients, log_chance
 
 
-@pytest.mark.parametrize("head", ["full", "blobs"])
-@pytest.mark.parametrize("seq_in", [True, False])
-def test_scores_sum_to_the_difference_of_the_outputs(chains: Chains, head: str, seq_in: bool) -> None:
+@pytest.mark.parametrize(
+    ("head", "blob_view", "seq_in"),
+    [
+        ("additive", "alone", True),
+        ("additive", "alone", False),
+        ("additive", "context", True),
+        ("full", "alone", True),
+        ("full", "context", True),
+        ("blobs", "context", False),
+    ],
+)
+def test_scores_sum_to_the_difference_of_the_outputs(
+    chains: Chains, head: str, blob_view: str, seq_in: bool
+) -> None:
     """Completeness, on the real model without the codebook's rounding; it comes with the number of steps."""
-    model = made_model(chains.store, with_codebook=False, head=head, seq_in=seq_in)
+    model = made_model(chains.store, with_codebook=False, head=head, blob_view=blob_view, seq_in=seq_in)
     target = explain(model, chains).target
     gaps = [np.abs(integrated_gradients(model, chains, target, steps)[1]).mean() for steps in (2, 64)]
     (batch,) = chains.batches()
@@ -42,10 +53,12 @@ def test_known_function(chains: Chains) -> None:
     assert gap.abs().max() < 1e-3
 
 
-def test_output_is_the_models_own(chains: Chains) -> None:
+@pytest.mark.parametrize("blob_view", ["alone", "context"])
+@pytest.mark.parametrize("head", ["additive", "full"])
+def test_output_is_the_models_own(chains: Chains, head: str, blob_view: str) -> None:
     """With the partition of the whole chain held, the input's log probability is the model's."""
     for codebook in (False, True):
-        model = made_model(chains.store, with_codebook=codebook)
+        model = made_model(chains.store, with_codebook=codebook, head=head, blob_view=blob_view)
         explained = explain(model, chains)
         (batch,) = chains.batches()
         output, scalars = log_chance(model, batch, torch.from_numpy(explained.target), multilabel=False)
@@ -60,6 +73,36 @@ def test_multilabel_output(chains: Chains) -> None:
     output, scalars = log_chance(model, batch, target, multilabel=True)
     with torch.no_grad():
         torch.testing.assert_close(output(scalars).exp(), model(batch).logits[:, 0].sigmoid())
+
+
+def test_what_a_blob_does_not_hold_has_no_score_where_blobs_are_read_alone(chains: Chains) -> None:
+    outside = {}
+    for blob_view in ("alone", "context"):
+        model = made_model(chains.store, with_codebook=False, blob_view=blob_view, max_clusters=2)
+        explained = explain(model, chains)
+        score, _ = integrated_gradients(model, chains, explained.target, 2)
+        none = explained.assignment < 0
+        assert none.sum() > 100 and np.abs(score[~none]).max() > 1e-4
+        outside[blob_view] = np.abs(score[none]).max()
+    assert outside["alone"] == 0
+    assert outside["context"] > 1e-6  # they are neighbours of members
+
+
+def test_a_score_is_the_worth_of_its_own_blob_alone(chains: Chains) -> None:
+    """Evidence adds up: other residues' scalars change no score of a linear output. Here: the evidence itself."""
+    model = made_model(chains.store, with_codebook=False)
+    (batch,) = chains.batches()
+    output, scalars = log_chance(model, batch, torch.zeros(len(chains), dtype=torch.long), multilabel=True)
+    assignment = torch.from_numpy(explain(model, chains).assignment)
+    changed = scalars.clone().requires_grad_()
+    # the logit, of which the log probability is a monotone function, is a sum over blobs
+    logit = torch.logit(output(changed).exp())
+    (gradient,) = torch.autograd.grad(logit.sum(), changed)
+    moved = torch.where((assignment == 0)[:, None], scalars + 1, scalars).requires_grad_()
+    (other,) = torch.autograd.grad(torch.logit(output(moved).exp()).sum(), moved)
+    rest = assignment > 0
+    torch.testing.assert_close(gradient[rest], other[rest], rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(gradient[~rest], other[~rest], atol=1e-5)
 
 
 def test_weights_are_left_as_they_were(chains: Chains) -> None:

@@ -16,7 +16,7 @@ from bioblobs.faithfulness.masking import by_rank, falls_without, masking
 from bioblobs.faithfulness.statistics import mean_interval, spearman
 
 
-@pytest.mark.parametrize("head", ["full", "blobs"])
+@pytest.mark.parametrize("head", ["additive", "full", "blobs"])
 @pytest.mark.parametrize("codebook", [True, False])
 def test_hidden_blob_by_the_other_route(chains: Chains, head: str, codebook: bool) -> None:
     """The readout alone, on one chain and one blob less, without a mask."""
@@ -48,6 +48,23 @@ def test_importance_that_is_true_and_one_that_is_not(chains: Chains) -> None:
     assert (true.costliest == 1).all() and (false.costliest == 0).all()
     assert (true.chance == 0.25).all()
     np.testing.assert_allclose(by_rank(falls, explained), [0.3, 0.1, 0.01, 0.0])
+
+
+def test_signs_count_in_the_correlation(chains: Chains) -> None:
+    """Blobs that argue against all have importance 0, but contributions that tell them apart."""
+    contributions = [[-0.3, 0.3], [0.2, -0.2], [0.1, -0.1], [0.5, -0.5]]  # to class 1: 0.3, -0.2, -0.1, -0.5
+    explained = stub_explained(chains, [[0], [1], [2], [3]], [1, 0, 0, 0], [0, 1], contributions)
+    falls = np.tile([0.2, -0.1, 0.0, -0.3], (len(chains), 1))
+    assert (masking(falls, explained).correlation == 1).all()
+    np.testing.assert_allclose(by_rank(falls, explained), [0.2, 0.0, -0.1, -0.3])
+
+
+def test_top_blob_where_all_argue_against(chains: Chains) -> None:
+    """Importance is 0 for all: the top one is the one that argues least against."""
+    explained = stub_explained(chains, [[0], [1], []], [0, 0, 0], [0, 1], [[0.3, -0.3], [0.1, -0.1], [0, 0]])
+    explained.mask[:, 2] = False
+    assert (explained.top == 1).all()
+    assert (masking(np.tile([-0.3, -0.1, np.nan], (len(chains), 1)), explained).top == -0.1).all()
 
 
 def test_slots_without_a_blob_do_not_count(chains: Chains) -> None:

@@ -7,7 +7,14 @@ from stub import made_model, stub_explained
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import explain
-from bioblobs.faithfulness.rankings import at_random, by_blobs, by_score, exchanged, patches
+from bioblobs.faithfulness.rankings import (
+    at_random,
+    by_blobs,
+    by_contribution,
+    by_score,
+    exchanged,
+    patches,
+)
 
 RNG = np.random.default_rng
 
@@ -28,6 +35,19 @@ def test_blob_after_blob_and_the_rest_last(chains: Chains) -> None:
         for place in (place, by_blobs(chains, made.assignment, made.importance, membership, RNG(1)))
     ]
     assert (rest[0] != rest[1]).any()
+
+
+def test_blobs_that_argue_against_come_last(chains: Chains) -> None:
+    """After the residues in no blob, which contribute nothing; by the predicted class, not another."""
+    contributions = [[0.1, -0.1], [-0.2, 0.2], [0.0, 0.0], [0.4, -0.4]]
+    made = stub_explained(chains, [[1, 2], [7, 8], [20], [11]], [0, 1, 0, 0], [0, 1], contributions)
+    place = by_contribution(chains, made, RNG(0))
+    for start, end in zip(chains.starts, chains.starts[1:], strict=False):
+        order = np.argsort(place[start:end]).tolist()
+        assert set(order[:2]) == {7, 8}
+        assert order[2] == 20
+        assert set(order[-3:-1]) == {1, 2}
+        assert order[-1] == 11
 
 
 def test_every_ranking_is_a_permutation(chains: Chains) -> None:
@@ -52,7 +72,7 @@ def test_exchange_keeps_the_importances_of_a_chain(chains: Chains) -> None:
     made = stub_explained(chains, [[1], [2], [3], [4]], [0.1, 0.2, 0.3, 0.4], [0, 1])
     made.mask[:, 1] = False
     made.importance[:, 1] = 0
-    drawn = [exchanged(made, RNG(seed)) for seed in range(300)]
+    drawn = [exchanged(made.importance, made.mask, RNG(seed)) for seed in range(300)]
     for each in drawn[:20]:
         assert (each[:, 1] == 0).all()
         assert np.array_equal(np.sort(each, 1), np.sort(made.importance, 1))

@@ -10,13 +10,26 @@ from stub import made_model
 from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.report import measure
-from bioblobs.stages.faithfulness import summary
+from bioblobs.faithfulness.verdict import checks
+from bioblobs.stages.faithfulness import judged, summary
 
 
-@pytest.mark.parametrize(("head", "codebook"), [("full", True), ("blobs", False)])
-def test_numbers_agree_with_one_another(sample_store: Store, head: str, codebook: bool) -> None:
+@pytest.mark.parametrize(
+    ("head", "blob_view", "codebook"),
+    [
+        ("additive", "alone", True),
+        ("additive", "context", False),
+        ("full", "context", True),
+        ("blobs", "alone", False),
+    ],
+)
+def test_numbers_agree_with_one_another(
+    sample_store: Store, head: str, blob_view: str, codebook: bool
+) -> None:
     chains = Chains(sample_store, sample_store.rows("val")[:6])
-    model, untrained = (made_model(sample_store, codebook, seed, head=head) for seed in (1, 2))
+    model, untrained = (
+        made_model(sample_store, codebook, seed, head=head, blob_view=blob_view) for seed in (1, 2)
+    )
     made = measure(model, untrained, chains, steps=2, repeats=2, seed=0)
     m, table = json.loads(json.dumps(made.metrics, allow_nan=False)), made.proteins
     assert len(table) == m["proteins"] == 6
@@ -36,4 +49,12 @@ def test_numbers_agree_with_one_another(sample_store: Store, head: str, codebook
     assert m["masking"]["fall_top_blob"]["value"] == pytest.approx(
         table["masking_fall_top_blob"].mean(), abs=1e-5
     )
+    assert list(m["untrained"])[-2:] == ["partitioner", "encoder"]
+    assert ("blob_encoder" in m["untrained"]) == (blob_view == "alone")
+    error = m["sum"]["largest_error"]
+    assert error is None if head != "additive" else 0 < error < 1e-5
+    made_of = {each["name"]: each["holds"] for each in checks(m, None)}
+    assert made_of["sum exact"] == (head == "additive")
+    assert made_of["seeds agree"] is None and list(made_of.values()).count(None) == 1
     assert any(line.startswith("noise 0.25") for line in summary(made, None))
+    assert judged(checks(m, None))[-1].startswith("verdict: ")

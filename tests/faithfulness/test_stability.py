@@ -69,6 +69,24 @@ def test_matched_residues_are_those_in_a_blob_of_both(chains: Chains) -> None:
     assert (np.abs(made.scores) < 0.5).all()
 
 
+def test_contributions_agree_on_the_class_that_the_first_predicts(chains: Chains) -> None:
+    """Their own classes differ: of the first's, the two say the same, although importance says the opposite."""
+    blobs, worth = [[0, 1], [4, 5], [8, 9]], [[0.3, -0.3], [-0.1, 0.1], [-0.4, 0.4]]
+    one = stub_explained(chains, blobs, [1, 0, 0], [1, 0], worth)
+    other = stub_explained(chains, blobs, [0, 0.2, 0.8], [0, 1], worth)
+    made = compare(one, other, chains)
+    assert np.allclose(made.contribution, 1)
+    assert (made.importance < 0).all() and (made.same_class == 0).all()
+    turned = stub_explained(chains, blobs, [1, 0, 0], [1, 0], [row[::-1] for row in worth])
+    assert np.allclose(compare(one, turned, chains).contribution, -1)
+
+
+def test_attention_has_importance_for_contribution(chains: Chains) -> None:
+    one = stub_explained(chains, [[0, 1], [4, 5], [8, 9]], [0.5, 0.3, 0.2], [0, 1])
+    made = compare(one, stub_explained(chains, [[0, 1], [4, 5], [8, 9]], [0.4, 0.5, 0.1], [1, 0]), chains)
+    assert np.array_equal(made.contribution, made.scores)
+
+
 def test_cascade_exchanges_from_the_output_on(chains: Chains) -> None:
     model, fresh = made_model(chains.store, seed=1), made_model(chains.store, seed=2)
     model.partitioner.tau.fill_(0.3)
@@ -81,20 +99,17 @@ def test_cascade_exchanges_from_the_output_on(chains: Chains) -> None:
             if name != "partitioner.tau":
                 assert torch.equal(value, source.state_dict()[name]), name
         assert float(mixed.partitioner.tau) == float(torch.tensor(0.3))
-    assert seen == ["readout", "codebook", "partitioner", "encoder"]
+    assert seen == ["readout", "codebook", "blob_encoder", "partitioner", "encoder"]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert [
-        part for part, _ in cascade(made_model(chains.store, False), made_model(chains.store, False))
-    ] == [
-        "readout",
-        "partitioner",
-        "encoder",
-    ]
+    bare = [made_model(chains.store, False, seed, head="full", blob_view="context") for seed in (1, 2)]
+    assert [part for part, _ in cascade(*bare)] == ["readout", "partitioner", "encoder"]
 
 
 def test_untrained_weights_leave_no_agreement(chains: Chains) -> None:
     model, fresh = made_model(chains.store, seed=1), made_model(chains.store, seed=2)
     one = explain(model, chains)
     agreement = {part: compare(one, explain(mixed, chains), chains) for part, mixed in cascade(model, fresh)}
-    assert (agreement["readout"].blobs == 1).all()  # the partition does not look at the readout
+    for part in ("readout", "codebook", "blob_encoder"):
+        assert (agreement[part].blobs == 1).all()  # the partition looks at none of them
+        assert agreement[part].contribution[np.isfinite(agreement[part].contribution)].mean() < 0.9
     assert agreement["encoder"].blobs.mean() < 0.2

@@ -123,3 +123,24 @@ def test_the_table_is_ranked_by_what_predictions_rest_on(planted: Case) -> None:
         named
     )
     assert named  # the planted sequence repeats: some letter is always there
+
+
+def test_a_code_argues_for_the_class_of_its_largest_evidence(planted: Case) -> None:
+    scorecard = np.full((10, len(planted[0].classes)), -1.0)
+    scorecard[7, 1], scorecard[2, 0], scorecard[4] = 2.5, 0.5, 0
+    report = describe_codes(*planted, 0.05, 0, scorecard)
+    check(report)
+    codes = by_code(report)
+    assert codes[7]["evidence"] == dict(zip(planted[0].classes, scorecard[7].tolist(), strict=True))
+    assert {code: entry["argues_for"] for code, entry in codes.items()} == {7: "1", 2: "0", 4: None, 9: None}
+    table = code_table(report.summary["codes"], 0.05).set_index("code")
+    assert table.loc[7, "argues_for"] == "1"
+    assert table.loc[7, ["e_0", "e_1"]].tolist() == [-1, 2.5]
+
+
+def test_without_a_scorecard_codes_have_no_evidence(planted: Case) -> None:
+    report = describe_codes(*planted, 0.05, 0)
+    assert {(entry["evidence"], entry["argues_for"]) for entry in report.summary["codes"]} == {(None, None)}
+    table = code_table(report.summary["codes"], 0.05)
+    assert table["argues_for"].isna().all()
+    assert not [name for name in table.columns if name.startswith("e_")]

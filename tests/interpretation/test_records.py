@@ -1,4 +1,4 @@
-"""What is said of a protein is one forward pass, and names residues as their structure file does."""
+"""A record of a protein comes from one forward pass, and names residues as their structure file does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +17,10 @@ from bioblobs.datasets.store import Store
 from bioblobs.datasets.writer import StoreWriter
 from bioblobs.evaluation.predict import predictions, probabilities
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.interpretation.records import author_labels, protein_records
+from bioblobs.interpretation.reading import schema
+from bioblobs.interpretation.records import author_labels, explanation, protein_records
 from bioblobs.models.bioblobs import BioBlobs, Prediction
+from bioblobs.models.readout import AdditiveReadout
 from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import SYMBOLS
 from bioblobs.proteins.record import Protein
@@ -52,7 +55,12 @@ def make_store(path: Path, multilabel: bool) -> Store:
         for protein in proteins:
             writer.add(protein)
         table = pd.DataFrame({"id": [protein.id for protein in proteins]})
-        writer.finish(labels, np.full(len(proteins), 2, np.uint8), table, {**meta, "parameters": {}})
+        writer.finish(
+            labels,
+            np.full(len(proteins), 2, np.uint8),
+            table,
+            {**meta, "parameters": {"edge_types": "knn_6"}},
+        )
     return Store(path)
 
 
@@ -61,13 +69,28 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return make_store(tmp_path / "store", request.param)
 
 
-@pytest.fixture
-def model() -> BioBlobs:
+@pytest.fixture(params=["additive", "attention"])
+def model(request: pytest.FixtureRequest, store: Store) -> BioBlobs:
+    return make_model(store.multilabel, request.param == "additive")
+
+
+def make_model(multilabel: bool, additive: bool, with_codebook: bool = True) -> BioBlobs:
+    """Tiny and untrained; the additive one reads blobs alone and has a base."""
     torch.manual_seed(3)
     config = ModelConfig(
-        node_h_dim=(16, 4), edge_h_dim=(8, 1), num_layers=1, max_clusters=4, codebook_size=12
+        node_h_dim=(16, 4),
+        edge_h_dim=(8, 1),
+        num_layers=1,
+        max_clusters=4,
+        codebook_size=12,
+        head="additive" if additive else "full",
+        blob_view="alone" if additive else "context",
     )
-    return build_model(config, len(CLASSES), with_codebook=True).eval()
+    model = build_model(config, len(CLASSES), with_codebook, multilabel).eval()
+    if isinstance(model.readout, AdditiveReadout):  # it begins at zero
+        with torch.no_grad():
+            model.readout.bias.copy_(torch.tensor([0.5, -0.25, 0.1]))
+    return model
 
 
 def passed(store: Store, model: BioBlobs, rows: list[int]) -> tuple[ProteinBatch, Prediction, list[Any]]:
@@ -89,6 +112,14 @@ def test_records_are_those_of_the_pass(store: Store, model: BioBlobs) -> None:
             slot = blob["blob"]
             assert blob["code"] == int(prediction.codes[place, slot])
             assert blob["importance"] == pytest.approx(float(prediction.importance[place, slot]), abs=1e-6)
+            if prediction.contributions is None:
+                assert blob["contributions"] is blob["contribution"] is None
+            else:
+                parts = prediction.contributions[place, slot].numpy()
+                assert list(blob["contributions"]) == CLASSES
+                np.testing.assert_allclose(list(blob["contributions"].values()), parts, atol=1e-6)
+                best = int(prediction.logits[place].argmax())
+                assert blob["contribution"] == pytest.approx(float(parts[best]), abs=1e-6)
             members = (prediction.blobs.assignment[in_batch] == slot).nonzero().squeeze(-1).tolist()
             assert sorted(blob["residues"]) == members
             assert blob["size"] == len(members) == int(prediction.blobs.size[place, slot])
@@ -102,7 +133,8 @@ def test_blobs_are_disjoint_parts_with_shares_of_one(store: Store, model: BioBlo
         residues = [residue for blob in record["blobs"] for residue in blob["residues"]]
         assert len(residues) == len(set(residues))
         assert set(residues) <= set(range(record["length"]))
-        assert sum(blob["importance"] for blob in record["blobs"]) == pytest.approx(1, abs=1e-5)
+        some = any(blob["contribution"] is None or blob["contribution"] > 0 for blob in record["blobs"])
+        assert sum(blob["importance"] for blob in record["blobs"]) == pytest.approx(float(some), abs=1e-5)
         for blob in record["blobs"]:
             assert blob["seed"] in blob["residues"]
             lists = (blob["residues"], blob["author"], blob["sequence"], blob["membership"])
@@ -140,6 +172,53 @@ def test_probabilities_are_those_of_the_task(store: Store, model: BioBlobs) -> N
         assert record["predicted"] == (likely if store.multilabel else [CLASSES[chance.argmax()]])
 
 
+def test_logits_are_the_base_and_what_blobs_contribute(store: Store) -> None:
+    model = make_model(store.multilabel, additive=True)
+    about = explanation(model, {"head": "additive", "blob_view": "alone"}, CLASSES)
+    _, prediction, records = passed(store, model, [0, 1, 2, 3])
+    for record, logits in zip(records, prediction.logits.double().numpy(), strict=True):
+        wanted = logits if store.multilabel else logits - logits.mean()
+        np.testing.assert_allclose(list(record["logits"].values()), wanted, atol=1e-6)
+        assert record["explained"] == CLASSES[int(logits.argmax())]
+        for label in CLASSES:
+            parts = [blob["contributions"][label] for blob in record["blobs"]]
+            assert record["logits"][label] == pytest.approx(about["base"][label] + sum(parts), abs=1e-5)
+    assert any(abs(value) > 0.05 for value in about["base"].values())
+
+
+def test_a_blob_contributes_its_codes_row_of_the_scorecard(store: Store) -> None:
+    model = make_model(store.multilabel, additive=True)
+    assert model.codebook is not None
+    found = passed(store, model, [0, 1, 2, 3])[1].blobs
+    embeddings = found.embedding[found.mask]
+    size = model.codebook.size
+    assert 1 < len(embeddings) <= size
+    rest = torch.full((size - len(embeddings), embeddings.shape[1]), 100.0)
+    model.codebook.fill(torch.cat([embeddings, rest]), torch.ones(size))  # a code per blob
+    scorecard = model.scorecard()
+    assert scorecard is not None
+    blobs = [blob for record in passed(store, model, [0, 1, 2, 3])[2] for blob in record["blobs"]]
+    assert len({blob["code"] for blob in blobs}) > 1
+    for blob in blobs:
+        row = scorecard[blob["code"]].tolist()
+        assert list(blob["contributions"].values()) == pytest.approx(row, abs=1e-5)
+
+
+def test_an_attention_head_has_logits_but_no_base(store: Store) -> None:
+    model = make_model(store.multilabel, additive=False)
+    assert explanation(model, {"head": "full", "blob_view": "context"}, CLASSES)["base"] is None
+    for record in passed(store, model, [0, 1, 2, 3])[2]:
+        total = sum(record["logits"].values())
+        assert (total == pytest.approx(0, abs=1e-5)) != store.multilabel
+        assert record["explained"] == max(record["logits"], key=lambda label: record["logits"][label])
+
+
+def test_records_follow_the_schema(store: Store, model: BioBlobs) -> None:
+    part = {"$defs": schema()["$defs"], "type": "array", "items": schema()["$defs"]["protein"]}
+    records = json.loads(json.dumps(passed(store, model, [0, 1, 2, 3])[2], allow_nan=False))
+    jsonschema.Draft202012Validator(part).validate(records)
+
+
 def test_several_likely_terms_are_all_predicted() -> None:
     """A softmax would share out one unit of probability."""
     logits = torch.tensor([[4.0, 3.0, -5.0]])
@@ -174,8 +253,7 @@ def test_two_passes_give_the_same_json(store: Store, model: BioBlobs) -> None:
 
 
 def test_without_a_codebook_there_is_no_code(store: Store) -> None:
-    config = ModelConfig(node_h_dim=(16, 4), edge_h_dim=(8, 1), num_layers=1)
-    records = passed(store, build_model(config, len(CLASSES), with_codebook=False), [0, 3])[2]
+    records = passed(store, make_model(store.multilabel, True, with_codebook=False), [0, 3])[2]
     assert {blob["code"] for record in records for blob in record["blobs"]} == {None}
 
 

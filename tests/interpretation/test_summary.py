@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,10 +21,17 @@ def model() -> BioBlobs:
     return build_model(config, 2, with_codebook=True)
 
 
-def record(sizes: list[int], importance: list[float], codes: list[int]) -> dict[str, Any]:
+def record(
+    sizes: list[int],
+    importance: list[float],
+    codes: list[int],
+    contributions: Sequence[float | None] | None = None,
+) -> dict[str, Any]:
     blobs = [
-        {"size": size, "importance": share, "code": code}
-        for size, share, code in zip(sizes, importance, codes, strict=True)
+        {"size": size, "importance": share, "code": code, "contribution": part}
+        for size, share, code, part in zip(
+            sizes, importance, codes, contributions or [None] * len(sizes), strict=True
+        )
     ]
     return {"length": 20, "blobs": blobs}
 
@@ -46,3 +54,19 @@ def test_concentration_coverage_and_usage(model: BioBlobs) -> None:
     assert found["codebook"]["share_used"] == pytest.approx(0.5)
     # exp of the entropy of shares 1/3 and 2/3
     assert found["codebook"]["perplexity"] == pytest.approx(3 / 2 ** (2 / 3), abs=1e-5)
+
+
+def test_proteins_that_no_blob_argues_for_are_counted(model: BioBlobs) -> None:
+    for_it = record([4, 4, 4], [0.75, 0.25, 0], [0, 1, 1], [3.0, 1.0, -2.0])
+    against = record([4, 4], [0, 0], [0, 1], [-1.0, 0.0])
+    found = dataset_summary([for_it, against], model)["importance"]
+    assert found["unsupported"] == 1
+    assert found["share_against"] == pytest.approx(2 / 5)
+    assert found["mean_of_top_blob"] == pytest.approx(0.75 / 2)
+    # exp of the entropy of shares 3/4 and 1/4, and nothing from the other protein
+    assert found["effective_blobs"] == pytest.approx((4 / 3**0.75) / 2, abs=1e-5)
+
+
+def test_attention_weights_argue_for_no_class(model: BioBlobs) -> None:
+    found = dataset_summary([record([4, 4], [0.5, 0.5], [0, 1])], model)["importance"]
+    assert (found["unsupported"], found["share_against"]) == (0, None)

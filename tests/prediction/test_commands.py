@@ -13,7 +13,7 @@ from bioblobs.cli import main
 from bioblobs.datasets.store import Store
 from bioblobs.evaluation.model_card import completed_card
 from bioblobs.prediction.card import as_markdown
-from bioblobs.training.checkpoint import load_model, read_checkpoint, write_checkpoint
+from bioblobs.training.checkpoint import FORMAT, load_model, read_checkpoint, write_checkpoint
 from conftest import ROOT
 from runs import ok, run
 from structure_files import DATA
@@ -64,6 +64,34 @@ def test_a_wrong_model_is_refused(tmp_path: Path) -> None:
     wrong = str(DATA / "break.pdb")
     end = str(command("predict", wrong, str(DATA / "break.pdb"), "--out", str(tmp_path / "out")))
     assert end.startswith(f"error: {wrong}: not a readable checkpoint")
+
+
+def test_a_model_of_another_format_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    commit = "843f1af0123456789abcdef0123456789abcdef0"
+    made = {"made_with": {"code": {"commit": commit, "changed": False}}}
+    older = tiny_checkpoint(tmp_path / "older.ckpt", format=FORMAT - 1, **made)
+    nameless = tiny_checkpoint(tmp_path / "nameless.ckpt", format=FORMAT - 1)
+    newer = tiny_checkpoint(tmp_path / "newer.ckpt", format=FORMAT + 1, **made)
+    for path, found, remedy in (
+        (older, FORMAT - 1, "train again, or use the version that made it (git checkout 843f1af012)"),
+        (
+            nameless,
+            FORMAT - 1,
+            "train again, or use the version that made it (another commit of this repository)",
+        ),
+        (newer, FORMAT + 1, "update this version, or use the one that made it (git checkout 843f1af012)"),
+    ):
+        says = f"a BioBlobs checkpoint of format {found}, this version reads {FORMAT}; {remedy}"
+        assert command("card", str(path)) == f"error: {path}: {says}"
+
+
+@pytest.mark.parametrize("card", [{}, {"format": "4"}, {"format": True}, None])
+def test_a_checkpoint_of_another_program_is_refused_as_such(tmp_path: Path, card: object) -> None:
+    path = tmp_path / "other.ckpt"
+    torch.save({"state_dict": {}, "card": card}, path)
+    assert command("card", str(path)) == (
+        f"error: {path}: not a BioBlobs checkpoint (no card with a format in it)"
+    )
 
 
 def test_the_package_loads_no_torch_until_a_model_is_loaded() -> None:

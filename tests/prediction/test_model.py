@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,16 +63,17 @@ def test_a_sample_chain_in_a_file_is_predicted_as_the_pipeline_does(
         assert list(found.probabilities.values()) == pytest.approx(chance, abs=2e-5)
         assert [blob.residues for blob in found.blobs] == [blob["residues"] for blob in blobs]
         assert [blob.code for blob in found.blobs] == [blob["code"] for blob in blobs]
-        assert [blob.importance for blob in found.blobs] == pytest.approx(
-            [blob["importance"] for blob in blobs], abs=2e-5
-        )
+        for part in ("importance", "contribution"):
+            assert [getattr(blob, part) for blob in found.blobs] == pytest.approx(
+                [blob[part] for blob in blobs], abs=2e-5
+            )
 
 
 def _blobs(store: Store, ids: list[str], batch: object, prediction: object) -> list[list[dict[str, object]]]:
-    """Blobs of each protein, most important first; classes do not matter here."""
+    """Blobs of each protein, by falling contribution; classes do not matter here."""
     named = _Renamed(store)
     made = protein_records(named, ids, batch, prediction)  # type: ignore[arg-type]
-    return [sorted(record["blobs"], key=lambda blob: -blob["importance"]) for record in made]
+    return [sorted(record["blobs"], key=lambda blob: -blob["contribution"]) for record in made]
 
 
 class _Renamed:
@@ -132,9 +134,6 @@ def test_authors_numbers_signs_insertions_and_long_chain_names(model: Model, tmp
             assert blob.author == [names[row] for row in blob.residues]
             assert len(blob.sequence) == blob.size == len(blob.membership)
         assert [blob.number for blob in chain.blobs] == list(range(1, len(chain.blobs) + 1))
-        shares = [blob.importance for blob in chain.blobs]
-        assert shares == sorted(shares, reverse=True)
-        assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert {"-4", "-3", "-3A"} <= {f"{n}{c}" for n, c in _labels(result[0].protein)}
 
 
@@ -143,9 +142,34 @@ def _labels(found: Protein) -> list[tuple[int, str]]:
 
 
 def test_equal_blobs_keep_the_order_they_were_grown_in() -> None:
-    blob = {"importance": 0.5, "code": None, "seed": 0, "residues": [0], "author": ["A/1"], "sequence": "A"}
-    made = ranked([{**blob, "membership": [1.0], "seed": seed} for seed in (4, 2)])
+    made = ranked([a_blob(seed, 0.5, None) for seed in (4, 2)])
     assert [(each.number, each.seed, each.author) for each in made] == [(1, 4, ["1"]), (2, 2, ["1"])]
+
+
+def a_blob(seed: int, importance: float, contribution: float | None) -> dict[str, Any]:
+    """A blob of a record; its class is c0."""
+    every = None if contribution is None else {"c0": contribution}
+    return {
+        "importance": importance,
+        "contribution": contribution,
+        "contributions": every,
+        "code": None,
+        "seed": seed,
+        "residues": [0],
+        "author": ["A/1"],
+        "sequence": "A",
+        "membership": [1.0],
+    }
+
+
+def test_blobs_that_argue_against_the_class_come_last() -> None:
+    """All of them have importance 0."""
+    parts = [(-2.0, 0), (1.0, 0.25), (-0.5, 0), (3.0, 0.75)]
+    made = ranked([a_blob(seed, share, part) for seed, (part, share) in enumerate(parts)])
+    assert [each.seed for each in made] == [3, 1, 2, 0]
+    assert [each.contribution for each in made] == [3, 1, -0.5, -2]
+    by_weight = ranked([a_blob(seed, share, None) for seed, (_, share) in enumerate(parts)])
+    assert [each.seed for each in by_weight] == [3, 1, 0, 2]
 
 
 @pytest.mark.parametrize(

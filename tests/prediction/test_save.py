@@ -88,6 +88,7 @@ def test_the_page_shows_the_chains_of_the_json(
     assert [each["id"] for each in proteins] == [chain["id"] for chain in chains]
     for each, chain in zip(proteins, chains, strict=True):
         assert [blob["residues"] for blob in each["blobs"]] == [blob["residues"] for blob in chain["blobs"]]
+        assert each["sum"][0]["base"] == report["model"]["base"][chain["explained"]]
     assert "outside what the model was trained on" in note
     monkeypatch.setattr("bioblobs.prediction.save.PAGE_CHAINS", 3)
     note, proteins = shown(odd.save(tmp_path / "some"))
@@ -180,7 +181,7 @@ def test_atoms_that_the_model_does_not_see_are_kept(model: Model, tmp_path: Path
 
 def test_a_large_structure_of_either_kind_says_why_it_is_mmcif(model: Model, tmp_path: Path) -> None:
     path = write(structure_of(chain_of(protein(20, "A", 9_990))), tmp_path / "x.cif")
-    counts = save(model.stream([path]), model.card, "m", tmp_path / "out", "both")
+    counts = save(model.stream([path]), model.about, tmp_path / "out", "both")
     assert counts.uncoloured == [
         f"{path}: written as mmCIF, since a PDB file cannot hold it (residue number 10000)"
     ]
@@ -194,12 +195,12 @@ def test_an_error_leaves_nothing_behind(odd: Result, model: Model, tmp_path: Pat
 
     before = set(tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="killed"):
-        save(broken(), model.card, "m", tmp_path / "out")
+        save(broken(), model.about, tmp_path / "out")
     assert set(tmp_path.iterdir()) == before
     odd.save(tmp_path / "out")
     kept = (tmp_path / "out/predictions.json").read_bytes()
     with pytest.raises(RuntimeError, match="killed"):
-        save(broken(), model.card, "m", tmp_path / "out", overwrite=True)
+        save(broken(), model.about, tmp_path / "out", overwrite=True)
     assert (tmp_path / "out/predictions.json").read_bytes() == kept
     assert set(tmp_path.iterdir()) == {*before, tmp_path / "out"}
 
@@ -239,7 +240,7 @@ def test_a_file_that_is_gone_costs_its_coloured_structure_only(model: Model, tmp
     path = write(structure_of(chain_of(protein(20))), tmp_path / "x.pdb")
     result = model.predict(path)
     path.unlink()
-    counts = save(result.structures, model.card, "m", tmp_path / "out")
+    counts = save(result.structures, model.about, tmp_path / "out")
     assert counts.uncoloured == [f"{path}: no coloured structure (no such file)"]
     assert counts.chains == 1
     assert not list((tmp_path / "out/structures").iterdir())

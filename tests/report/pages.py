@@ -15,6 +15,19 @@ NASTY = "</script><img src=x onerror=\"document.title='broken in'\">"
 """A name that breaks out of a page that doesn't escape."""
 CLASSES = {"c0": "all alpha", "c1": f"beta {NASTY}", "c2": "a class & <b>bold</b>"}
 SIZES = (14, 9, 5)
+EXPLANATION = {"head": "additive", "blob_view": "alone", "base": {"c0": 0.3, "c1": -0.2, "c2": -0.1}}
+CONTRIBUTIONS = ({"c0": 0.6, "c1": 0.2, "c2": -0.8}, {"c0": 1.2, "c1": -0.5, "c2": -0.7},
+                 {"c0": -0.9, "c1": 1.0, "c2": -0.1})  # fmt: skip
+"""Of each blob; they and the base sum to ``LOGITS``."""
+LOGITS = {"c0": 1.2, "c1": 0.5, "c2": -1.7}
+ATTENTION = (0.3, 0.6, 0.1)
+CHECKS = [
+    {"name": "sum exact", "holds": True, "figure": "largest error 1e-6", "text": "It adds up."},
+    {"name": "importance beats the same blobs exchanged", "holds": True, "figure": "0.15", "text": "Better."},
+    {"name": "top blob beats a patch of as many residues", "holds": False, "figure": "0.01", "text": "No."},
+    {"name": "blobs hold under 0.1 angstrom of noise", "holds": True, "figure": "0.8", "text": "They stay."},
+    {"name": "seeds agree", "holds": None, "figure": "not measured", "text": "Run make seeds."},
+]
 
 
 def chains(store: Store, count: int) -> list[Protein]:
@@ -24,8 +37,14 @@ def chains(store: Store, count: int) -> list[Protein]:
     return [stored_protein(store, int(row)) for row in longest]
 
 
-def record(name: str, protein: Protein, place: int, labelled: bool = True) -> dict[str, Any]:
-    """A record with three blobs: runs from the start, the middle and the end; codes 3, 4, and 10 + place."""
+def record(
+    name: str, protein: Protein, place: int, labelled: bool = True, attention: bool = False
+) -> dict[str, Any]:
+    """A record with three blobs: runs from the start, the middle and the end; codes 3, 4, and 10 + place.
+
+    The middle one argues most for the predicted class, the last against it; with ``attention`` they only have
+    weights, in the same order.
+    """
     length = len(protein)
     starts = (2, length // 2, length - SIZES[2] - 1)
     runs = [list(range(start, start + size)) for start, size in zip(starts, SIZES, strict=True)]
@@ -34,11 +53,15 @@ def record(name: str, protein: Protein, place: int, labelled: bool = True) -> di
         "length": length,
         "true": [["c0"], ["c1"], ["c0"], []][place % 4] if labelled else [],
         "predicted": ["c0"],
-        "probabilities": {"c0": 0.7, "c1": 0.2, "c2": 0.1},
+        "explained": "c0",
+        "probabilities": {"c0": 0.644, "c1": 0.32, "c2": 0.036},
+        "logits": LOGITS,
         "blobs": [
             {
                 "blob": slot,
-                "importance": importance,
+                "importance": weight if attention else max(parts["c0"], 0) / 1.8,
+                "contribution": None if attention else parts["c0"],
+                "contributions": None if attention else parts,
                 "code": code,
                 "size": len(run),
                 "seed": run[1],
@@ -47,18 +70,23 @@ def record(name: str, protein: Protein, place: int, labelled: bool = True) -> di
                 "sequence": "",
                 "membership": [0.9] * len(run),
             }
-            for slot, (run, importance, code) in enumerate(
-                zip(runs, (0.3, 0.6, 0.1), (3, 4, 10 + place), strict=True)
+            for slot, (run, weight, parts, code) in enumerate(
+                zip(runs, ATTENTION, CONTRIBUTIONS, (3, 4, 10 + place), strict=True)
             )
         ],
     }
 
 
-def made(store: Store, count: int = 5, labelled: bool = True) -> tuple[list[dict[str, Any]], list[Protein]]:
+def made(
+    store: Store, count: int = 5, labelled: bool = True, attention: bool = False
+) -> tuple[list[dict[str, Any]], list[Protein]]:
     """Records and chains; the second protein's name is nasty."""
     proteins = chains(store, count)
     names = [NASTY if place == 1 else f"protein {place}" for place in range(count)]
-    return [record(n, p, i, labelled) for i, (n, p) in enumerate(zip(names, proteins, strict=True))], proteins
+    records = [
+        record(n, p, i, labelled, attention) for i, (n, p) in enumerate(zip(names, proteins, strict=True))
+    ]
+    return records, proteins
 
 
 def code(number: int, **more: Any) -> dict[str, Any]:
@@ -73,6 +101,7 @@ def code(number: int, **more: Any) -> dict[str, Any]:
             "p_adjusted": 0.01,
         }
     ]
+    evidence = {3: (0.6, 0.2, -0.8), 4: (1.2, -0.5, -0.7)}.get(number, (-0.9, 1.0, -0.1))
     return {
         "code": number,
         "blobs": 20 - number,
@@ -82,6 +111,8 @@ def code(number: int, **more: Any) -> dict[str, Any]:
         "composition": {"A": 0.6, "G": 0.4},
         "secondary_structure": {"helix": 0.9, "coil": 0.1},
         "enriched_classes": enriched if number == 3 else [],
+        "evidence": dict(zip(CLASSES, evidence, strict=True)),
+        "argues_for": list(CLASSES)[int(np.argmax(evidence))],
         **more,
     }
 
@@ -105,19 +136,28 @@ def interval(value: float | None, half: float = 0.01) -> dict[str, Any]:
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def report(records: list[dict[str, Any]], multilabel: bool = False) -> dict[str, Any]:
+def report(
+    records: list[dict[str, Any]], multilabel: bool = False, attention: bool = False
+) -> dict[str, Any]:
     """An interpretability report; what can be undefined is, if multi-label."""
+    unscored = {"evidence": None, "argues_for": None} if attention else {}
     codes = [code(3, logo_svg="<svg xmlns='http://www.w3.org/2000/svg'/>"), code(4, rmsd=1.25), code(10)]
     return {
-        "schema_version": "1.0",
+        "schema_version": "3.0",
         "bioblobs_version": "0",
         "split": "test",
         "seed": 0,
         "task": {"name": "scop", "multilabel": multilabel, "classes": CLASSES},
+        "explanation": {"head": "full", "blob_view": "context", "base": None} if attention else EXPLANATION,
         "proteins": records,
         "dataset": {
             "proteins": len(records),
-            "importance": {"mean_of_top_blob": 0.6, "effective_blobs": 2.0},
+            "importance": {
+                "mean_of_top_blob": 0.6,
+                "effective_blobs": 2.0,
+                "unsupported": 0,
+                "share_against": None if attention else 1 / 3,
+            },
             "blobs": {
                 "total": 15,
                 "per_protein": 3.0,
@@ -132,12 +172,12 @@ def report(records: list[dict[str, Any]], multilabel: bool = False) -> dict[str,
                 "composition": {"A": 0.5, "G": 0.5},
                 "secondary_structure": {"helix": 0.5, "coil": 0.5},
             },
-            "codes": codes,
+            "codes": [each | unscored for each in codes],
         },
     }
 
 
-def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
+def write_report(path: Path, store: Store, multilabel: bool = False, attention: bool = False) -> None:
     """A whole report page, with every part of it."""
     import pandas as pd
 
@@ -146,10 +186,11 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
     from bioblobs.report.overlay import with_overlay
     from bioblobs.report.overview import Results, overview
     from bioblobs.report.page import write_page
+    from bioblobs.report.scorecard import scorecard
     from bioblobs.report.viewer import viewer_data
 
-    records, proteins = made(store)
-    found = report(records, multilabel)
+    records, proteins = made(store, attention=attention)
+    found = report(records, multilabel, attention)
     counts = pd.DataFrame(
         [(key, name, split, 5) for key, name in CLASSES.items() for split in ("train", "val", "test")],
         columns=["class", "name", "group", "proteins"],
@@ -180,10 +221,12 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
             "masking": {"fall_top_blob": interval(0.1), "fall_other_blob": interval(0.0)},
             NASTY: 1,
         },
+        checks=CHECKS,
+        verdict="amber",
         deletion=pd.DataFrame({"removed": [0.0, 1.0], "importance": [0.9, 0.1], "gradients": [0.9, 0.2]}),
         insertion=pd.DataFrame({"kept": [0.0, 1.0], "importance": [0.1, 0.9], "gradients": [0.1, 0.9]}),
     )
-    data = viewer_data(records, proteins, CLASSES, "")
+    data = viewer_data(records, proteins, CLASSES, "", found["explanation"])
     shown = {4: superposition(records)}
     by_id = {each["id"]: each for each in records}
     chains = dict(zip(by_id, proteins, strict=True))
@@ -196,6 +239,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False) -> None:
         )
         for each in found["dataset"]["codes"]
     ]
+    data["scorecard"] = scorecard(found["dataset"]["codes"])
     data["background"] = found["dataset"]["background"]
     data["map"] = codebook_map(np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32), "l2")
     write_page(path, data, overview(results), "BioBlobs report")

@@ -19,7 +19,7 @@ from bioblobs.report.viewer import write_viewer
 from conftest import random_chain
 from interpretation.test_records import odd_protein
 from report.chromium import Pixels, browser, picture, tab
-from report.pages import CLASSES, NASTY, record, write_report
+from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 
 VIEWS = ("overview", "proteins", "codes", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
 
@@ -58,7 +58,7 @@ def like(image: Pixels, colour: str) -> NDArray[np.bool_]:
 
 
 def colours(page: Page) -> list[str]:
-    """Of the three blobs of a protein, most important first."""
+    """Of the three blobs of a protein in the palette, most important first."""
     found: list[str] = page.evaluate("[0, 1, 2].map(blobColour)")
     return found
 
@@ -72,8 +72,10 @@ def selected(page: Page) -> list[str]:
 
 
 def open_protein(page: Page, address: str) -> None:
+    """With each blob in a colour of its own: contributions are in test_sum_browser.py."""
     page.goto(f"{address}#protein?id=protein+0")
     page.wait_for_function("document.querySelector('#canvas canvas')")
+    page.select_option("#colour-by", "blob")
     page.wait_for_timeout(300)  # one frame of the software renderer
 
 
@@ -133,7 +135,7 @@ def test_pointing_at_the_structure_tells_of_the_residue_and_a_click_selects_its_
     x, y = box["x"] + float(columns[best]), box["y"] + float(rows[best])
     page.mouse.move(x - 1, y)
     page.mouse.move(x, y)
-    expect(page.locator("#tip")).to_contain_text("blob 1, importance 60.0 %, code 4")
+    expect(page.locator("#tip")).to_contain_text("blob 1, contribution +1.20 to all alpha, code 4")
     page.mouse.click(x, y)
     expect(page.locator("[data-blob='1']")).to_have_attribute("aria-pressed", "true")
 
@@ -154,7 +156,7 @@ def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) ->
     assert selected(page) == ["0"]
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#residue")).to_contain_text("blob 3, importance 10.0 %")
+    expect(page.locator("#residue")).to_contain_text("blob 3, contribution −0.90 to all alpha")
     page.keyboard.press("Enter")
     assert selected(page) == ["2"]
     page.keyboard.press("Home")
@@ -169,7 +171,7 @@ def test_a_code_lists_every_other_protein_that_holds_it(page: Page, address: str
     links.get_by_text("protein 3", exact=True).click()
     expect(page.locator("#protein-title")).to_have_text("protein 3")
     assert selected(page) == ["1"]
-    page.click("text=code 4")
+    page.click(".blob-row >> text=code 4")
     expect(page.locator("#holders tbody tr")).to_have_count(5)
     page.goto(f"{address}#code?n=12")
     expect(page.locator("#holders a")).to_have_text(["protein 2"])
@@ -233,7 +235,7 @@ def test_python_and_the_page_read_a_chain_alike(page: Page, tmp_path: Path) -> N
     protein = odd_protein(40, 1)
     protein.coordinates[4, 3] = np.nan
     records = [record("odd", protein, 0, labelled=False)]
-    write_viewer(tmp_path / "index.html", records, [protein], CLASSES, "Predictions")
+    write_viewer(tmp_path / "index.html", records, [protein], CLASSES, "Predictions", "", EXPLANATION)
     page.goto((tmp_path / "index.html").as_uri() + "#protein?id=odd")
     chain = "page.proteins[0].chain"
     labels = [

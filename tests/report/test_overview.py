@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,29 +12,32 @@ from bioblobs.report.codebook_map import codebook_map
 from bioblobs.report.codes import page_code
 from bioblobs.report.confusion import SHOWN, class_counts, confusion
 from bioblobs.report.curves import removal_curves
-from bioblobs.report.faithfulness import verdict
+from bioblobs.report.faithfulness import believed
 from bioblobs.report.plain import facts
 from bioblobs.report.proteins import outcome
 from bioblobs.report.scores import headline, score_tables
 from bioblobs.report.selection import shown_rows
-from report.pages import code, interval
+from report.pages import CHECKS, code, interval
 
 
 @pytest.mark.parametrize(
-    ("difference", "kind"),
+    ("kind", "holds", "title"),
     [
-        ({"value": 0.05, "low": 0.01, "high": 0.09}, "supported"),
-        ({"value": 0.05, "low": -0.01, "high": 0.09}, "none"),
-        ({"value": -0.05, "low": -0.09, "high": -0.01}, "against"),
-        ({"value": None, "low": None, "high": None}, "unknown"),
+        ("green", [True] * 5, "Yes: all 5 checks hold"),
+        ("amber", [True, None, False, True, False], "In part: 2 of 5 checks hold"),
+        ("amber", [True, None, False, None, False], "In part: 1 of 5 checks holds"),
+        ("red", [False, None, False, None, False], "No: none of 5 checks holds"),
     ],
 )
-def test_importance_is_called_evidence_only_where_the_interval_is_above_zero(
-    difference: dict[str, Any], kind: str
+def test_the_verdict_counts_the_checks_and_each_keeps_its_figure(
+    kind: str, holds: list[bool | None], title: str
 ) -> None:
-    said = verdict({"top_blob": {"more_than_random_patch": difference}})
-    assert said["kind"] == kind
-    assert ("no evidence" in said["text"]) == (kind == "none")
+    checks = [check | {"holds": held} for check, held in zip(CHECKS, holds, strict=True)]
+    found = believed(checks, kind)
+    assert (found["kind"], found["title"]) == (kind, title)
+    words = {True: "✓ holds", False: "✗ does not hold", None: "– not measured"}
+    assert [each["words"] for each in found["checks"]] == [words[held] for held in holds]
+    assert [each["figure"] for each in found["checks"]] == [check["figure"] for check in CHECKS]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.report.viewer import write_viewer
 from conftest import ROOT
-from report.pages import CLASSES, NASTY, made, write_report
+from report.pages import CLASSES, EXPLANATION, NASTY, made, write_report
 
 VENDOR = ROOT / "src" / "bioblobs" / "report" / "vendor"
 
@@ -73,7 +73,7 @@ def test_a_report_on_several_classes_a_protein_counts_each(sample_store: Store, 
     text = (tmp_path / "index.html").read_text()
     assert "Class by class" in text
     assert "Which classes are taken for which" not in text
-    assert "There are too few proteins to tell" in text
+    assert "In part: 3 of 5 checks hold" in text
 
 
 def test_the_vendored_library_is_the_one_that_its_readme_names() -> None:
@@ -84,7 +84,8 @@ def test_the_vendored_library_is_the_one_that_its_readme_names() -> None:
 
 def test_a_viewer_needs_no_labels(sample_store: Store, tmp_path: Path) -> None:
     records, proteins = made(sample_store, labelled=False)
-    write_viewer(tmp_path / "index.html", records, proteins, CLASSES, "Predictions", note="A note.")
+    page = tmp_path / "index.html"
+    write_viewer(page, records, proteins, CLASSES, "Predictions", "A note.", explanation=EXPLANATION)
     elements = Elements((tmp_path / "index.html").read_text())
     data = json.loads(elements.data)
     assert {protein["outcome"] for protein in data["proteins"]} == {"unknown"}
@@ -95,9 +96,11 @@ def test_records_that_do_not_fit_their_chains_are_refused(sample_store: Store, t
     records, proteins = made(sample_store)
     path = tmp_path / "index.html"
     with pytest.raises(BioBlobsError, match=r"protein 0 has \d+ residues"):
-        write_viewer(path, records, [proteins[-1], *proteins[1:]], CLASSES, "t")
+        write_viewer(path, records, [proteins[-1], *proteins[1:]], CLASSES, "t", "", EXPLANATION)
     with pytest.raises(BioBlobsError, match="5 records for 4 chains"):
-        write_viewer(path, records, proteins[:4], CLASSES, "t")
+        write_viewer(path, records, proteins[:4], CLASSES, "t", "", EXPLANATION)
     with pytest.raises(BioBlobsError, match="two proteins are named protein 0"):
-        write_viewer(path, [records[0]] * 2, [proteins[0]] * 2, CLASSES, "t")
+        write_viewer(path, [records[0]] * 2, [proteins[0]] * 2, CLASSES, "t", "", EXPLANATION)
+    with pytest.raises(BioBlobsError, match="protein 0: contributions and the model's base"):
+        write_viewer(path, records, proteins, CLASSES, "t")
     assert not path.exists()

@@ -1,10 +1,12 @@
-"""Colours of blobs: one list, seen on the page's dark ground too."""
+"""Colours of blobs and contributions: one list, seen on the page's dark ground too; and a two-ended scale."""
 
 from __future__ import annotations
 
 import re
 
-from bioblobs.report.palette import COLOURS, colour, style
+import pytest
+
+from bioblobs.report.palette import AGAINST, COLOURS, FOR, NEITHER, REST, colour, signed_colour, style
 from conftest import ROOT
 
 PAGE = ROOT / "src" / "bioblobs" / "report" / "page"
@@ -27,3 +29,25 @@ def test_the_page_and_scripts_colour_a_number_alike() -> None:
     assert [found[str(number - 1)].upper() for number in range(1, len(COLOURS) + 1)] == list(COLOURS)
     assert colour(len(COLOURS) + 1) == COLOURS[0]
     assert "--blob-" not in (PAGE / "style.css").read_text().split("*/", 1)[1]
+
+
+def test_contributions_are_coloured_on_a_scale_with_two_ends() -> None:
+    assert signed_colour(2.0, 2.0) == FOR
+    assert signed_colour(-2.0, 2.0) == AGAINST
+    assert signed_colour(0.0, 2.0) == NEITHER
+    assert signed_colour(5.0, 2.0) == FOR  # beyond the end
+    assert signed_colour(0.0, 0.0) == NEITHER  # nothing contributes
+    assert signed_colour(1.0, 2.0) == "#80ABCC"  # half of the way in sRGB
+    assert signed_colour(-1.0, 2.0) == "#D49A82"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_larger_contribution_is_darker(sign: int) -> None:
+    found = [luminance(signed_colour(sign * value / 20, 1.0)) for value in range(21)]
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == len(found)
+
+
+def test_residues_in_no_blob_are_told_from_a_contribution_near_zero() -> None:
+    near = luminance(signed_colour(0.05, 1.0))
+    assert (near + 0.05) / (luminance(REST) + 0.05) >= 2

@@ -55,7 +55,7 @@ def test_no_pair_across_splits_reaches_the_threshold(tool: str, seed: int, ident
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assign, "sequence_tool", lambda: tool)
         plan = plan_splits(
-            chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.5), 0
+            chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.5)
         )
     assert plan.tool == tool
     assert len(set(plan.clusters)) == 8
@@ -75,7 +75,7 @@ def test_a_chain_of_relatives_is_one_cluster() -> None:
         links.append("".join(letters))
     assert global_identity(links[0], links[-1]) < 0.5
     chains = links + families(6, 1, 1.0, 1)
-    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), config("sequence"), 0)
+    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), config("sequence"))
     assert len(set(plan.clusters[:5])) == 1
     assert len(set(plan.clusters)) == 7
 
@@ -85,7 +85,7 @@ def test_a_domain_belongs_with_the_chain_that_contains_it() -> None:
     domain, rest, *others = families(10, 1, 1.0, 3, 80)
     chains = [domain, rest + domain, *others]
     plan = plan_splits(
-        chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.9), 0
+        chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.9)
     )
     assert plan.clusters[0] == plan.clusters[1]
 
@@ -124,7 +124,7 @@ def test_random_is_stratified_and_keeps_equal_chains_together() -> None:
     chains = families(300, 1, 1.0, 0, 40)
     chains += chains[:50]
     labels = [(name,) for name in ["a"] * 200 + ["b"] * 70 + ["c"] * 30 + ["a"] * 50]
-    splits = assign_splits(chains, NO_CA, labels, config("random"), 5)
+    splits = assign_splits(chains, NO_CA, labels, config("random", seed=5))
     assert splits[:50] == splits[300:]
     for name in "abc":
         own = [split for split, (label,) in zip(splits, labels, strict=True) if label == name]
@@ -135,7 +135,7 @@ def test_random_is_stratified_and_keeps_equal_chains_together() -> None:
 def test_several_labels_a_chain_are_balanced_too() -> None:
     rng = np.random.default_rng(0)
     labels = [tuple(str(term) for term in np.flatnonzero(rng.random(6) < 0.3)) for _ in range(400)]
-    splits = assign_splits(families(400, 1, 1.0, 0, 30), NO_CA, labels, config("random"), 0)
+    splits = assign_splits(families(400, 1, 1.0, 0, 30), NO_CA, labels, config("random"))
     for term in map(str, range(6)):
         own = [split for split, terms in zip(splits, labels, strict=True) if term in terms]
         assert 0.7 <= own.count("train") / len(own) <= 0.9
@@ -144,20 +144,22 @@ def test_several_labels_a_chain_are_balanced_too() -> None:
 def test_the_seed_decides_and_nothing_else() -> None:
     chains = families(60, 1, 1.0, 0, 40)
     labels = [("x",)] * 60
-    first, again, other = (assign_splits(chains, NO_CA, labels, config("random"), seed) for seed in (0, 0, 1))
+    first, again, other = (
+        assign_splits(chains, NO_CA, labels, config("random", seed=seed)) for seed in (0, 0, 1)
+    )
     assert first == again
     assert first != other
 
 
 def test_three_chains_make_three_splits_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    splits = assign_splits(families(3, 1, 1.0, 0), NO_CA, [("a",)] * 3, config("random"), 0)
+    splits = assign_splits(families(3, 1, 1.0, 0), NO_CA, [("a",)] * 3, config("random"))
     assert sorted(splits) == sorted(SPLITS)
     assert "data.split_fractions asks for 80%, 10%, 10%" in capsys.readouterr().err
 
 
 def test_two_chains_cannot_make_three_splits() -> None:
     with pytest.raises(BioBlobsError, match=r"data\.split: 2 clusters .* cannot fill 3 splits"):
-        assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, config("random"), 0)
+        assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, config("random"))
 
 
 def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
@@ -165,9 +167,9 @@ def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
 ) -> None:
     family = families(1, 12, 0.9, 0)
     with pytest.raises(BioBlobsError, match="1 clusters of alike chains among 12"):
-        assign_splits(family, NO_CA, [("a",)] * 12, config("sequence"), 0)
+        assign_splits(family, NO_CA, [("a",)] * 12, config("sequence"))
     chains = [*family, *families(2, 1, 1.0, 9)]
-    splits = assign_splits(chains, NO_CA, [("a",)] * 14, config("sequence"), 0)
+    splits = assign_splits(chains, NO_CA, [("a",)] * 14, config("sequence"))
     assert set(splits[:12]) == {"train"}
     assert sorted(splits[12:]) == ["test", "val"]
     assert "the largest 12" in capsys.readouterr().err
@@ -178,7 +180,7 @@ def test_a_threshold_that_proteinshake_does_not_have_is_refused(split: str, thre
     with pytest.raises(
         BioBlobsError, match=r"data\.split_similarity_threshold: expected one of 0\.\d, .*0\.9"
     ):
-        assign_splits(["AAA"], NO_CA, [("a",)], config(split, split_similarity_threshold=threshold), 0)
+        assign_splits(["AAA"], NO_CA, [("a",)], config(split, split_similarity_threshold=threshold))
 
 
 @pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.2, 0.2)])
@@ -189,4 +191,4 @@ def test_impossible_shares_are_refused_by_their_key(shares: tuple[float, float, 
 
 def test_an_empty_sequence_is_named() -> None:
     with pytest.raises(BioBlobsError, match="chain 1 is empty"):
-        assign_splits(["ACDEF", "", "ACD"], NO_CA, [("a",)] * 3, config("sequence"), 0)
+        assign_splits(["ACDEF", "", "ACD"], NO_CA, [("a",)] * 3, config("sequence"))

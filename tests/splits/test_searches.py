@@ -189,7 +189,7 @@ def test_foldseek_is_called_and_read_where_it_is_installed(
     install(tmp_path, "foldseek", FAKE, monkeypatch)
     rng = np.random.default_rng(0)
     ca = [rng.normal(size=(20, 3)).astype(np.float32) * 9 for _ in range(8)]
-    plan = plan_splits(families(8, 1, 1.0, 0, 20), ca, [("x",)] * 8, DataConfig(split="structure"), 0)
+    plan = plan_splits(families(8, 1, 1.0, 0, 20), ca, [("x",)] * 8, DataConfig(split="structure"))
     assert plan.tool == "foldseek"
     assert "by foldseek" in plan.summary
     joined = [place for place in range(1, 8) if plan.clusters[place] == plan.clusters[0]]

@@ -62,7 +62,7 @@ def fit(
 ) -> tuple[BlobModule, Diary, Path]:
     """Train stage 1 with all its weights; returns the module, the diary, and the last epoch's checkpoint."""
     seed_everything(seed, verbose=False)
-    data = ProteinDataModule(str(store.path), batch_size=16, seed=0, **DATA)
+    data = ProteinDataModule(str(store.path), batch_size=16, order_seed=0, **DATA)
     kwargs: dict[str, Any] = {**SCHEDULE, **LAMBDAS, **NETWORK, **TAU}
     module = BlobModule(
         stage=1, num_classes=data.num_classes, lr=2e-3, seed=seed, ramp_enabled=True, **kwargs

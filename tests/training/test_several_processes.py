@@ -138,14 +138,14 @@ class Place:
 def test_every_validation_protein_is_in_one_process(sample_store: Store, world: int) -> None:
     seen: list[int] = []
     for rank in range(world):
-        data = ProteinDataModule(str(sample_store.path), batch_size=4, seed=0, **DATA)
+        data = ProteinDataModule(str(sample_store.path), batch_size=4, order_seed=0, **DATA)
         data.trainer = Place(rank, world)  # type: ignore[assignment]
         seen += [int(row) for batch in data.val_dataloader() for row in batch.proteins]
     assert sorted(seen) == sample_store.rows("val").tolist()
 
 
 def test_fewer_validation_batches_than_processes_are_in_each(sample_store: Store) -> None:
-    data = ProteinDataModule(str(sample_store.path), batch_size=64, seed=0, **DATA)
+    data = ProteinDataModule(str(sample_store.path), batch_size=64, order_seed=0, **DATA)
     data.trainer = Place(4, 5)  # type: ignore[assignment]
     seen = [int(row) for batch in data.val_dataloader() for row in batch.proteins]
     assert sorted(seen) == sample_store.rows("val").tolist()
@@ -153,7 +153,7 @@ def test_fewer_validation_batches_than_processes_are_in_each(sample_store: Store
 
 def test_an_epoch_goes_on_with_the_batch_after_the_last(sample_store: Store) -> None:
     def batches(start: int) -> list[list[int]]:
-        data = ProteinDataModule(str(sample_store.path), batch_size=16, seed=0, **DATA)
+        data = ProteinDataModule(str(sample_store.path), batch_size=16, order_seed=0, **DATA)
         data.load_state_dict({"epoch": 0, "batches": start})
         loader = data.train_dataloader()
         assert len(loader) == len(loader.dataset.plan)  # type: ignore[attr-defined]

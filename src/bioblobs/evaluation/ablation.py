@@ -44,7 +44,7 @@ def _of_another(blobs: Blobs) -> Blobs:
 
 
 without_blobs: Forward = _changed(_none)
-"""Nothing attended: the pooled residues alone."""
+"""The readout gets no blob: it is left the base (additive), nothing (blobs), or pooled residues (full)."""
 blobs_of_another: Forward = _changed(_of_another)
 """Each protein gets the blobs of the protein before it in the batch."""
 

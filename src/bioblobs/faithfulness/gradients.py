@@ -1,9 +1,10 @@
 """Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: a score a residue.
 
-The inputs are the scalars that a residue brings to the encoder: its dihedral angles and, where the model has
-it, its identity's embedding. The baseline is zero, which is how the graph writes "unknown" (a chain's ends
-have no dihedrals). Vectors and edges stay as they are: the encoder divides vectors by their length, so that
-the output jumps where they shrink to zero, and a path through that point would miss what happens there.
+The inputs are the scalars that a residue brings to the encoder that its blob is read by: its dihedral angles
+and, where the model has it, its identity's embedding. Where blobs are read alone, that is the blob encoder,
+and residues in no blob have a score of 0. The baseline is zero, which is how the graph writes "unknown" (a
+chain's ends have no dihedrals). Vectors and edges stay as they are: the encoder divides vectors by their
+length, so that the output jumps where they shrink to zero, and a path through that point would miss it.
 
 Which residues make a blob is discrete and has no gradient, so the partition of the whole chain is held fixed
 on the path; blobs are the means of their members. A codebook's lookup passes the gradient straight through.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,13 +27,24 @@ from torch.nn import functional as F
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Floats
+from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.graphs.residue_graph import build_graph
+from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.models.partitioner import Blobs
 from bioblobs.models.segments import segment_pool
 
 LogChance = Callable[[Tensor], Tensor]
 """Scalars (n, f) of a batch's residues -> (b,) log probability of their class."""
+
+
+class Embedded(NamedTuple):
+    """Residues as the readout's inputs are made of them."""
+
+    pooled: Tensor  # (n, D) those that are pooled
+    protein: Tensor  # (n,) protein of each
+    members: Tensor  # (m, D) those in a blob
+    blob: Tensor  # (m,) blob of each, numbered through the batch
 
 
 def integrated_gradients(
@@ -78,20 +91,45 @@ def log_chance(
     graph = build_graph(batch, model.edge_scalars)
     with torch.no_grad():
         _, blobs = model.partition(batch)
-        scalars = model.encoder.scalars(graph, batch.residue_types)
+        scalars = (model.blob_encoder or model.encoder).scalars(graph, batch.residue_types)
     size, slots = blobs.mask.shape
-    member = (blobs.assignment >= 0).nonzero().squeeze(-1)
-    slot = batch.batch[member] * slots + blobs.assignment[member]
+    embed = _embedding(model, batch, graph, blobs)
 
     def output(node_s: Tensor) -> Tensor:
-        x = model.encoder.embed(node_s, graph.node_v, graph)
-        means = segment_pool(x.index_select(0, member), slot, size * slots, "mean")
-        pooled = segment_pool(x, batch.batch, size, model.pooling)
+        x = embed(node_s)
+        means = segment_pool(x.members, x.blob, size * slots, "mean")
+        pooled = segment_pool(x.pooled, x.protein, size, model.pooling)
         logits = model.read(pooled, replace(blobs, embedding=means.view(size, slots, -1))).logits
         logs = F.logsigmoid(logits) if multilabel else logits.log_softmax(-1)
         return logs.gather(1, target[:, None])[:, 0]
 
     return output, scalars
+
+
+def _embedding(
+    model: BioBlobs, batch: ProteinBatch, graph: ResidueGraph, blobs: Blobs
+) -> Callable[[Tensor], Embedded]:
+    """How the encoder that blobs are read by embeds residues, of which the partition is known."""
+    slots = blobs.mask.shape[1]
+    encoder = model.blob_encoder
+    if encoder is None:
+        member = (blobs.assignment >= 0).nonzero().squeeze(-1)
+        blob = batch.batch[member] * slots + blobs.assignment[member]
+
+        def in_context(node_s: Tensor) -> Embedded:
+            x = model.encoder.embed(node_s, graph.node_v, graph)
+            return Embedded(x, batch.batch, x.index_select(0, member), blob)
+
+        return in_context
+    alone, rows = blob_batch(batch, blobs.assignment, slots, model.partitioner.cluster_size_max)
+    nodes = graph.node_s.index_select(0, rows), graph.node_v.index_select(1, rows)
+    small, protein = build_graph(alone, model.edge_scalars, nodes), batch.batch.index_select(0, rows)
+
+    def by_itself(node_s: Tensor) -> Embedded:
+        y = encoder.embed(node_s.index_select(0, rows), small.node_v, small)
+        return Embedded(y, protein, y, alone.batch)
+
+    return by_itself
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Importance inside the model: each blob hidden from the readout in turn, everything else as it was.
+"""Contributions inside the model: each blob hidden from the readout in turn, everything else as it was.
 
 Removing residues from the structure also asks whether the others could do without them; this does not.
 P chains, S blob slots.
@@ -53,10 +53,10 @@ class Masking:
     """What hiding blobs shows of each chain; NaN where a chain has too few blobs.
 
     Attributes:
-        correlation: (P,) Spearman of importance and fall over the blobs of a chain.
-        top: (P,) fall without the most important blob.
+        correlation: (P,) Spearman of contribution (attention: importance) and fall over the blobs of a chain.
+        top: (P,) fall without the top blob, the one that contributes most.
         others: (P,) mean fall without one of the others: what a blob chosen at random would cost.
-        costliest: (P,) 1 where the most important blob is the one that costs most, else 0.
+        costliest: (P,) 1 where the top blob is the one that costs most, else 0.
         chance: (P,) what ``costliest`` would be by chance: one by the number of blobs.
     """
 
@@ -68,10 +68,10 @@ class Masking:
 
 
 def masking(falls: Floats, explained: Explained) -> Masking:
-    """Compare falls (P, S) with importance."""
+    """Compare falls (P, S) with contributions."""
     mask, chains = explained.mask, np.arange(len(falls))
     count = mask.sum(1)
-    top = np.where(mask, explained.importance, -1.0).argmax(1)
+    top = explained.top
     of_top = falls[chains, top]
     known = np.where(mask, falls, 0.0)
     several = count > 1
@@ -79,7 +79,7 @@ def masking(falls: Floats, explained: Explained) -> Masking:
     costliest = np.where(mask, falls, -np.inf).argmax(1) == top
     protein, _ = np.nonzero(mask)
     return Masking(
-        correlation=spearman(explained.importance[mask], falls[mask], protein, len(falls)),
+        correlation=spearman(explained.contribution[mask], falls[mask], protein, len(falls)),
         top=np.where(several, of_top, np.nan),
         others=np.where(several, rest, np.nan),
         costliest=np.where(several, costliest.astype(float), np.nan),
@@ -88,8 +88,9 @@ def masking(falls: Floats, explained: Explained) -> Masking:
 
 
 def by_rank(falls: Floats, explained: Explained) -> Floats:
-    """(S,) mean fall without the blob of each rank of importance; NaN where no chain has so many."""
-    order = np.argsort(-np.where(explained.mask, explained.importance, -1.0), axis=1, kind="stable")
+    """(S,) mean fall without the blob of each rank of contribution; NaN where no chain has so many."""
+    value = np.where(explained.mask, explained.contribution, -np.inf)
+    order = np.argsort(-value, axis=1, kind="stable")
     ranked = np.take_along_axis(falls, order, 1)
     known = np.isfinite(ranked)
     total = np.where(known, ranked, 0.0).sum(0)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from bioblobs.models.bioblobs import BioBlobs
 
-FROM_OUTPUT = ("readout", "codebook", "partitioner", "encoder")
+FROM_OUTPUT = ("readout", "codebook", "blob_encoder", "partitioner", "encoder")
+"""Parts in the order in which a prediction passes them, backward; a model may lack the second and third."""
 
 
 def cascade(model: BioBlobs, fresh: BioBlobs) -> Iterator[tuple[str, BioBlobs]]:

@@ -17,15 +17,25 @@ Ranking = NDArray[np.int64]
 def by_blobs(
     chains: Chains,
     assignment: NDArray[np.int64],
-    importance: Floats,
+    values: Floats,
     within: Floats,
     rng: np.random.Generator,
 ) -> Ranking:
-    """Blob after blob by importance (P, S), in a blob by ``within`` (N,); those in none last, at random."""
+    """Blob after blob by ``values`` (P, S), in a blob by ``within`` (N,).
+
+    Residues in no blob contribute nothing: they come at random, after blobs of 0 and more, before those of
+    less, which argue against the class.
+    """
     inside = assignment >= 0
-    of_residue = np.where(inside, importance[chains.protein, assignment], -1.0)
-    # the blob itself is a key, so that two of equal importance stay whole
-    return chains.order(-of_residue, assignment, -np.where(inside, within, 0.0), rng.random(len(inside)))
+    of_residue = np.where(inside, values[chains.protein, assignment], 0.0)
+    # the blob itself is a key, so that two of equal value stay whole
+    within = -np.where(inside, within, 0.0)
+    return chains.order(-of_residue, ~inside, assignment, within, rng.random(len(inside)))
+
+
+def by_contribution(chains: Chains, explained: Explained, rng: np.random.Generator) -> Ranking:
+    """Blob after blob by signed contribution (attention: importance), in a blob by membership."""
+    return by_blobs(chains, explained.assignment, explained.contribution, explained.membership, rng)
 
 
 def by_score(chains: Chains, score: Floats, rng: np.random.Generator) -> Ranking:
@@ -38,13 +48,12 @@ def at_random(chains: Chains, rng: np.random.Generator) -> Ranking:
     return chains.order(rng.random(len(chains.protein)))
 
 
-def exchanged(explained: Explained, rng: np.random.Generator) -> Floats:
-    """(P, S) the same importances, dealt out at random among the blobs of each chain."""
-    mask = explained.mask
+def exchanged(values: Floats, mask: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    """(P, S) the same values, dealt out at random among the blobs (P, S) of each chain."""
     real = np.argsort(~mask, axis=1, kind="stable")  # real slots first
     drawn = np.argsort(np.where(mask, rng.random(mask.shape), 2.0), axis=1, kind="stable")
-    dealt = np.zeros_like(explained.importance)
-    np.put_along_axis(dealt, real, np.take_along_axis(explained.importance, drawn, 1), 1)
+    dealt = np.zeros_like(values)
+    np.put_along_axis(dealt, real, np.take_along_axis(values, drawn, 1), 1)
     return np.where(mask, dealt, 0.0)
 
 

@@ -22,7 +22,15 @@ from bioblobs.faithfulness.curves import (
     mirrored,
 )
 from bioblobs.faithfulness.explained import Explained, Floats, chances
-from bioblobs.faithfulness.rankings import Ranking, at_random, by_blobs, by_score, exchanged, patches
+from bioblobs.faithfulness.rankings import (
+    Ranking,
+    at_random,
+    by_blobs,
+    by_contribution,
+    by_score,
+    exchanged,
+    patches,
+)
 from bioblobs.models.bioblobs import BioBlobs
 
 IMPORTANCE = "importance"
@@ -50,7 +58,10 @@ class Curves:
 def rankings(
     chains: Chains, explained: Explained, gradients: Floats, untrained: Explained, seed: int
 ) -> dict[str, Ranking]:
-    """Residues by importance, and by everything that importance is held against, random residues apart.
+    """Residues by contribution, and by everything that it is held against, random residues apart.
+
+    ``importance`` is the name of the first: importance is the positive share of contributions, so it ranks
+    blobs that argue for a class as they do; those that argue against come last.
 
     Args:
         gradients: (N,) scores of an attribution method.
@@ -60,18 +71,16 @@ def rankings(
     def rng(stream: int) -> np.random.Generator:  # one each, so that another ranking more changes none
         return np.random.default_rng([seed, stream])
 
-    def blobs(which: Explained, importance: Floats, stream: int) -> Ranking:
-        return by_blobs(chains, which.assignment, importance, which.membership, rng(stream))
-
+    dealt = exchanged(explained.contribution, explained.mask, rng(1))
     anywhere = patches(chains, explained.sizes(chains), rng(2))
     return {
-        IMPORTANCE: blobs(explained, explained.importance, 0),
-        "random_blobs": blobs(explained, exchanged(explained, rng(1)), 0),
+        IMPORTANCE: by_contribution(chains, explained, rng(0)),
+        "random_blobs": by_blobs(chains, explained.assignment, dealt, explained.membership, rng(0)),
         "random_patches": by_blobs(
-            chains, anywhere, explained.importance, rng(3).random(len(anywhere)), rng(0)
+            chains, anywhere, explained.contribution, rng(3).random(len(anywhere)), rng(0)
         ),
         "gradients": by_score(chains, gradients, rng(4)),
-        "untrained_model": blobs(untrained, untrained.importance, 5),
+        "untrained_model": by_contribution(chains, untrained, rng(5)),
     }
 
 
@@ -95,13 +104,13 @@ def curves(
 def top_blob(
     model: BioBlobs, chains: Chains, explained: Explained, repeats: int, seed: int
 ) -> dict[str, Floats]:
-    """(P,) fall in probability without the most important blob, and without as many other residues.
+    """(P,) fall in probability without the blob that contributes most, and without as many other residues.
 
     The others: residues at random, or a patch put anywhere; the mean of ``repeats`` draws of each.
     NaN where that blob is the whole chain.
     """
     place = np.arange(len(chains))
-    best = explained.importance.argmax(1)
+    best = explained.top
     removed = explained.assignment == best[chains.protein]
     size = explained.sizes(chains)[place, best]
     whole, usable = explained.chances.max(1), size < chains.lengths

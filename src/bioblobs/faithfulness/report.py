@@ -66,6 +66,7 @@ def measure(
     noisy = _noise(model, chains, explained, seed)
     metrics: dict[str, Any] = {
         "proteins": len(chains),
+        "sum": _sum(explained),
         **areas(found, seed),
         "top_blob": _top_blob(removal, seed),
         "masking": _masking(hidden, seed),
@@ -100,6 +101,12 @@ def areas(found: dict[str, Curves], seed: int) -> dict[str, Any]:
             for name, each in others.items()
         },
     }
+
+
+def _sum(explained: Explained) -> dict[str, float | None]:
+    """How exactly base and contributions add up to the logits; null with an attention head."""
+    error = explained.sum_error
+    return {"largest_error": None if error is None else float(f"{error.max():.3g}")}
 
 
 def _gradients(found: dict[str, Curves], steps: int, gaps: Floats, seed: int) -> dict[str, Any]:
@@ -156,6 +163,7 @@ def _table(
             "target": explained.target,
             "probability": explained.chances.max(1),
             "blobs": explained.mask.sum(1),
+            "sum_error": np.nan if explained.sum_error is None else explained.sum_error,
             **{f"deletion_{name}": each.deletion_area for name, each in found.items()},
             **{f"insertion_{name}": each.insertion_area for name, each in found.items()},
             **removal,
@@ -170,7 +178,7 @@ def _table(
 def _plots(found: dict[str, Curves], falls: Floats, noise: dict[str, Any]) -> dict[str, pd.DataFrame]:
     deletion = {name: each.deletion.mean(0) for name, each in found.items()}
     insertion = {name: each.insertion.mean(0) for name, each in found.items()}
-    names = ("blobs", "importance")
+    names = ("blobs", "importance", "contribution")
     steady = {"sigma": [0.0, *map(float, noise)]}
     return {
         "deletion": pd.DataFrame({"removed": DELETED, **deletion}),

@@ -6,58 +6,18 @@ P chains, N residues, S blob slots.
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained
 from bioblobs.faithfulness.rankings import exchanged
 
-COLUMNS = ("id", "residue")
 DRAWS = 1000
 """Exchanges of importance behind the permutation test."""
-
-
-def read_sites(path: Path) -> pd.DataFrame:
-    """The table of annotated residues: id of the chain, and author residue (57, 52A or A/52A).
-
-    Raises:
-        BioBlobsError: it is missing, unreadable, or has other columns.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise BioBlobsError(f"interpretability.sites: {path} cannot be read ({error})") from error
-    if missing := [name for name in COLUMNS if name not in table]:
-        raise BioBlobsError(f"{path}: no column {missing[0]}; expected {', '.join(COLUMNS)}")
-    if (empty := table.index[(table["id"] == "") | (table["residue"] == "")]).size:
-        raise BioBlobsError(f"{path}: line {empty[0] + 2}: id or residue is empty")
-    return table[list(COLUMNS)].drop_duplicates()
-
-
-def site_residues(chains: Chains, ids: list[str], sites: pd.DataFrame) -> tuple[NDArray[np.bool_], int]:
-    """(N,) True on annotated residues, and how many of these chains' annotated residues are not in the store.
-
-    Args:
-        ids: (P,) of the chains.
-    """
-    store = chains.store
-    chain = pd.Series(np.asarray(store.chain_ids[chains.residue]).astype(str))
-    number = pd.Series(np.asarray(store.residue_numbers[chains.residue]).astype(str))
-    code = pd.Series(np.asarray(store.insertion_codes[chains.residue]).astype(str))
-    own = pd.Series(np.array(ids)[chains.protein])
-    long = own + "\t" + chain + "/" + number + code
-    short = own + "\t" + number + code
-    wanted = sites.loc[sites["id"].isin(ids)]
-    keys = wanted["id"] + "\t" + wanted["residue"]
-    found = keys.isin(long) | keys.isin(short)
-    return (long.isin(keys) | short.isin(keys)).to_numpy(), int((~found).sum())
 
 
 def enrichment(
@@ -73,10 +33,9 @@ def enrichment(
     Returns:
         None where no chain has a site.
     """
-    important = explained.importance > 1 / np.maximum(explained.mask.sum(1, keepdims=True), 1)
+    important = important_blobs(explained)
     of_residue = (explained.assignment >= 0) & important[chains.protein, explained.assignment]
-    tables = _tables(chains, of_residue, site)
-    tables = tables[tables[:, :, 0].sum(1) > 0]  # chains with a site
+    tables = tables_of_chains(chains, of_residue, site)
     if not len(tables):
         return None
     hits, p = _permutation(chains, explained, important, site, seed)
@@ -86,18 +45,25 @@ def enrichment(
         "sites_in_important_blobs": hits,
         "share_of_sites": round(float(hits / tables[:, :, 0].sum()), 6),
         "share_of_residues": round(float(tables[:, 0].sum() / tables.sum()), 6),
-        **_mantel_haenszel(tables),
+        **mantel_haenszel(tables),
         "p_exchanged_importance": round(p, 6),
     }
 
 
-def _tables(chains: Chains, important: NDArray[np.bool_], site: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(P, 2, 2): important or not, site or not."""
-    cell = chains.protein * 4 + ~important * 2 + ~site
-    return np.bincount(cell, minlength=4 * len(chains)).reshape(-1, 2, 2)
+def important_blobs(explained: Explained) -> NDArray[np.bool_]:
+    """(P, S) True where importance is above the even share."""
+    return explained.importance > 1 / np.maximum(explained.mask.sum(1, keepdims=True), 1)
 
 
-def _mantel_haenszel(tables: NDArray[np.int64]) -> dict[str, float | None]:
+def tables_of_chains(chains: Chains, chosen: NDArray[np.bool_], site: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(T, 2, 2) of each chain that has a site: residues (N,) chosen or not, site or not."""
+    cell = chains.protein * 4 + ~chosen * 2 + ~site
+    tables = np.bincount(cell, minlength=4 * len(chains)).reshape(-1, 2, 2)
+    return tables[tables[:, :, 0].sum(1) > 0]
+
+
+def mantel_haenszel(tables: NDArray[np.int64]) -> dict[str, float | None]:
+    """Pooled odds ratio of (T, 2, 2) tables with its interval, and p; null where one is infinite."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an empty cell gives 0 or infinity, seen below
         found = StratifiedTable(list(tables.astype(float)))
@@ -114,13 +80,20 @@ def _mantel_haenszel(tables: NDArray[np.int64]) -> dict[str, float | None]:
 def _permutation(
     chains: Chains, explained: Explained, important: NDArray[np.bool_], site: NDArray[np.bool_], seed: int
 ) -> tuple[int, float]:
-    """Sites in important blobs, and the share of exchanges that have as many (Phipson and Smyth 2010)."""
+    """Sites in important blobs; and the share of exchanges with as great an excess (Phipson and Smyth 2010).
+
+    The excess is over what as many residues of the same chain would hold: blobs differ in size, and an
+    exchange changes how many residues are in important ones.
+    """
     rng = np.random.default_rng(seed)
     inside = site & (explained.assignment >= 0)
     slots = explained.mask.shape[1]
     slot = chains.protein[inside] * slots + explained.assignment[inside]
     held = np.bincount(slot, minlength=explained.mask.size).reshape(explained.mask.shape)
-    hits = int(held[important].sum())
+    density = np.bincount(chains.protein[site], minlength=len(chains)) / chains.lengths
+    excess = held - density[:, None] * explained.sizes(chains)
     even = 1 / np.maximum(explained.mask.sum(1, keepdims=True), 1)
-    drawn = [held[exchanged(explained, rng) > even].sum() for _ in range(DRAWS)]
-    return hits, float((np.array(drawn) >= hits).sum() + 1) / (DRAWS + 1)
+    importance, mask = explained.importance, explained.mask
+    drawn = np.array([excess[exchanged(importance, mask, rng) > even].sum() for _ in range(DRAWS)])
+    as_great = drawn >= excess[important].sum() - 1e-9  # sums of the same terms in another order
+    return int(held[important].sum()), float(as_great.sum() + 1) / (DRAWS + 1)

@@ -24,12 +24,15 @@ class Stability:
         blobs: (P,) adjusted Rand index over residues; those in no blob count as one more group.
         importance: (P,) Spearman of the importance of residues that are in a blob in both.
         scores: (P,) Spearman of importance over all residues, 0 outside blobs.
+        contribution: (P,) Spearman over all residues, 0 outside blobs, of signed contributions to the class
+            that the first predicts (attention: importance).
         same_class: (P,) 1 where both predict the same class, else 0.
     """
 
     blobs: Floats
     importance: Floats
     scores: Floats
+    contribution: Floats
     same_class: Floats
 
     def summary(self, seed: int) -> dict[str, Interval]:
@@ -39,12 +42,14 @@ class Stability:
 
 def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
     """How far two explanations agree, chain by chain."""
-    scores = [each.of_residues(chains) for each in (one, other)]
+    scores = [each.of_residues(chains, each.importance) for each in (one, other)]
+    signed = [each.of_residues(chains, each.contribution_to(one.target)) for each in (one, other)]
     both = (one.assignment >= 0) & (other.assignment >= 0)
     return Stability(
         blobs=rand_index(one.assignment, other.assignment, chains),
         importance=spearman(scores[0][both], scores[1][both], chains.protein[both], len(chains)),
         scores=spearman(scores[0], scores[1], chains.protein, len(chains)),
+        contribution=spearman(signed[0], signed[1], chains.protein, len(chains)),
         same_class=(one.target == other.target).astype(float),
     )
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bioblobs.graphs.neighbours import PADDING
 from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
 
 
@@ -59,7 +58,7 @@ def blob_batch(
 def neighbours_in(
     ca: Tensor, group: Tensor, groups: int, largest: int, edge_types: str
 ) -> tuple[Tensor, Tensor]:
-    """Neighbours of each residue within its group, nearest first: rows (n, k) int32, and which are real (n, k).
+    """Neighbours of each residue within its group, nearest first: (n, k) int32 rows and (n, k) real or not.
 
     As :func:`bioblobs.graphs.neighbours.neighbour_lists` for each group by itself; padding is the residue's
     own row. Equally near ones come in the order of their rows. k is K for ``knn_K``, but below ``largest``;
@@ -78,13 +77,14 @@ def neighbours_in(
     cell = group * largest + place
     padded = ca.new_zeros(groups * largest, 3).index_copy_(0, cell, ca).view(groups, largest, 3)
     real = torch.zeros(groups * largest, dtype=torch.bool, device=ca.device).index_fill_(0, cell, True)
-    squares = (padded[:, :, None] - padded[:, None]).square().sum(-1)  # (groups, L, L)
+    # The expanded square |a|^2 - 2 ab + |b|^2 would lose digits, and depend on where the protein lies.
+    distance = torch.cdist(padded, padded, compute_mode="donot_use_mm_for_euclid_dist")  # (groups, L, L)
     allowed = real.view(groups, 1, largest) & ~torch.eye(largest, dtype=torch.bool, device=ca.device)
     if kind == "eps":
-        allowed = allowed & (squares <= float(value) ** 2)
-    squares = squares.masked_fill(~allowed, torch.inf).view(-1, largest).index_select(0, cell)  # (n, L)
+        allowed = allowed & (distance <= float(value))
+    distance = distance.masked_fill(~allowed, torch.inf).view(-1, largest).index_select(0, cell)  # (n, L)
     most = max(min(int(value), largest - 1) if kind == "knn" else largest - 1, 1)
-    distance, order = squares.sort(dim=1, stable=True)
+    distance, order = distance.sort(dim=1, stable=True)
     valid = distance[:, :most].isfinite()
     lists = torch.where(valid, order[:, :most] + (own - place)[:, None], own[:, None])
     return lists.int(), valid

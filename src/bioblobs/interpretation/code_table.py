@@ -1,4 +1,4 @@
-"""The codes as a table that people read: a row a code, what the prediction rests on most at the top."""
+"""The codes as a table for people: one row per code, those that predictions rest on most at the top."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pandas as pd
 
 
 def code_table(codes: list[Any], significance: float) -> pd.DataFrame:
-    """One row a code (schema: ``codes``), by importance share, then by number of blobs."""
+    """One row per code (schema: ``codes``), by importance share, then by number of blobs.
+
+    Columns ``e_<class>`` are the code's row of the scorecard; they are absent where there is no scorecard.
+    """
     rows = [_row(entry, significance) for entry in codes]
     ranked = sorted(rows, key=lambda row: (-row["importance_share"], -row["blobs"], row["code"]))
     return pd.DataFrame(ranked, columns=list(ranked[0]) if ranked else ["code"])
@@ -23,6 +26,7 @@ def _row(entry: dict[str, Any], significance: float) -> dict[str, Any]:
         **{
             name: entry[name] for name in ("code", "blobs", "proteins", "importance_share", "mean_importance")
         },
+        "argues_for": entry["argues_for"],
         "mean_size": entry["mean_size"],
         **{name: shape.get(name, 0.0) for name in ("helix", "strand", "coil")},
         "more_than_background": _features(entry, significance, 1),
@@ -38,6 +42,7 @@ def _row(entry: dict[str, Any], significance: float) -> dict[str, Any]:
         "blob_tm_score": whole.get("median_tm_score"),
         "blob_tm_score_other_codes": (whole.get("other_codes") or {}).get("median_tm_score"),
         "logo": entry["logo"],
+        **{f"e_{name}": value for name, value in (entry["evidence"] or {}).items()},
     }
 
 

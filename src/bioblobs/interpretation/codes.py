@@ -23,6 +23,7 @@ from bioblobs.interpretation.motif import (
     motif_entry,
     windows,
 )
+from bioblobs.interpretation.records import by_class
 from bioblobs.interpretation.residues import Residues, gather
 from bioblobs.interpretation.superposition import superpose_windows
 
@@ -41,7 +42,12 @@ class CodeReport:
 
 
 def describe_codes(
-    store: Store, rows: NDArray[np.int64], records: list[Any], significance: float, seed: int
+    store: Store,
+    rows: NDArray[np.int64],
+    records: list[Any],
+    significance: float,
+    seed: int,
+    scorecard: NDArray[np.float64] | None = None,
 ) -> CodeReport:
     """Every code in use, most used first, and all residues as background.
 
@@ -49,6 +55,7 @@ def describe_codes(
         rows: rows of the store that ``records`` are of.
         significance: corrected p-value below which a class counts as enriched.
         seed: of the random moves, members and control sets.
+        scorecard: (K, C) contribution of each code to each class; None where predictions are no sum of codes.
     """
     residues = gather(store, rows)
     members = member_table(records)
@@ -61,6 +68,7 @@ def describe_codes(
     groups = dict(iter(members.groupby("code")))
     for entry in codes:
         code = entry["code"]
+        entry |= _evidence(store.classes, None if scorecard is None else scorecard[code])
         entry |= shares(residues, _places(residues, groups[code]))
         entry["against_background"] = differs[code]
         entry["superposition"] = structure[code]
@@ -71,6 +79,14 @@ def describe_codes(
     background = shares(residues, slice(None))
     summary = {"background": background, "codes": codes, "code_tests": _tests(codes, pairs, significance)}
     return CodeReport(summary, logos)
+
+
+def _evidence(classes: list[str], row: NDArray[np.float64] | None) -> dict[str, Any]:
+    """A code's row (C,) of the scorecard, and the class with the largest entry, if that is above 0."""
+    if row is None:
+        return {"evidence": None, "argues_for": None}
+    best = int(row.argmax())
+    return {"evidence": by_class(classes, row), "argues_for": classes[best] if row[best] > 0 else None}
 
 
 def _places(residues: Residues, part: pd.DataFrame) -> NDArray[np.int64]:

@@ -8,17 +8,18 @@ import pandas as pd
 
 
 def blob_table(records: list[Any]) -> pd.DataFrame:
-    """One row a blob: protein (place among the records), code, importance, size."""
+    """One row per blob: protein (place among the records), code, importance, contribution (or NaN), size."""
     rows = [
-        (place, blob["code"], blob["importance"], blob["size"])
+        (place, blob["code"], blob["importance"], blob["contribution"], blob["size"])
         for place, record in enumerate(records)
         for blob in record["blobs"]
     ]
-    return pd.DataFrame(rows, columns=["protein", "code", "importance", "size"])
+    table = pd.DataFrame(rows, columns=["protein", "code", "importance", "contribution", "size"])
+    return table.astype({"contribution": float})
 
 
 def member_table(records: list[Any]) -> pd.DataFrame:
-    """One row a blob that has a code: what :func:`blob_table` says, its slot, seed and residues."""
+    """One row per blob that has a code: what :func:`blob_table` says, its slot, seed and residues."""
     rows = [(blob["blob"], blob["seed"], blob["residues"]) for record in records for blob in record["blobs"]]
     extra = pd.DataFrame(rows, columns=["blob", "seed", "residues"])
     blobs = pd.concat([blob_table(records), extra], axis=1)
@@ -29,7 +30,8 @@ def usage(members: pd.DataFrame, records: list[Any]) -> list[dict[str, Any]]:
     """Every code in use, most used first: its numbers, and its blobs, most important first.
 
     ``importance_share`` is importance summed over a code's blobs, divided by the number of proteins: how
-    much of an average protein's prediction rests on the code. It sums to 1 over the codes.
+    much of an average protein's prediction rests on the code. Over the codes it sums to 1, or to less where
+    no blob of some protein argues for its class.
     """
     ids = [record["id"] for record in records]
     entries = []

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.interpretation.versioned_json import Format, Keys, nulls
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "3.0"
 """Raised in its first number when a reader must change."""
+ADDED: Keys = {
+    "": ("explanation",),
+    "protein": ("explained", "logits"),
+    "blob": ("contribution", "contributions"),
+    "importance": ("unsupported", "share_against"),
+    "code": ("evidence", "argues_for"),
+}
+"""Keys that reports of version 2.1 do not have; in them importance is an attention weight."""
+
+
+def _bring_up(content: dict[str, Any]) -> None:
+    content["explanation"] = nulls(("head", "blob_view", "base"))
+    content["dataset"]["importance"] |= nulls(ADDED["importance"])
+    for code in content["dataset"]["codes"]:
+        code |= nulls(ADDED["code"])
+    for protein in content["proteins"]:
+        protein |= nulls(ADDED["protein"])
+        for blob in protein["blobs"]:
+            blob |= nulls(ADDED["blob"])
+
+
+REPORT = Format(
+    package="bioblobs.interpretation",
+    version=SCHEMA_VERSION,
+    older="2.1",
+    added=ADDED,
+    bring_up=_bring_up,
+    name="report",
+    remedy="run interpret again",
+)
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the report."""
-    return json.loads(files("bioblobs.interpretation").joinpath("schema.json").read_text())
+    return REPORT.schema()
 
 
 @dataclass(frozen=True)
@@ -28,7 +57,7 @@ class Report:
 
     Attributes:
         path: the file that it was read from; logos are named from its folder.
-        content: everything that the file holds.
+        content: everything that the file holds; what an older version does not have is None.
     """
 
     path: Path
@@ -36,48 +65,74 @@ class Report:
 
     @cached_property
     def proteins(self) -> pd.DataFrame:
-        """One row a protein, by ``id``: classes as lists, the probability of class c in column ``p_c``."""
+        """One row per protein, by ``id``: classes as lists; ``p_<class>`` and ``logit_<class>``."""
+        plain = ("id", "length", "true", "predicted", "explained")
         rows = [
             {
-                **{name: protein[name] for name in ("id", "length", "true", "predicted")},
+                **{name: protein[name] for name in plain},
                 **{f"p_{name}": p for name, p in protein["probabilities"].items()},
+                **{f"logit_{name}": value for name, value in (protein["logits"] or {}).items()},
             }
             for protein in self.content["proteins"]
         ]
-        columns = ["id", "length", "true", "predicted", *(f"p_{name}" for name in self.classes)]
-        return pd.DataFrame(rows, columns=columns).set_index("id")
+        per_class = [f"{kind}_{name}" for kind in ("p", "logit") for name in self.classes]
+        return _by(rows, ["id"], [*plain, *per_class])
 
     @cached_property
     def blobs(self) -> pd.DataFrame:
-        """One row a blob, by ``protein`` and slot ``blob``; residues are lists."""
-        rows = [{"protein": p["id"], **blob} for p in self.content["proteins"] for blob in p["blobs"]]
-        return _by(rows, ["protein", "blob"], self._keys("blob"))
+        """One row per blob, by ``protein`` and slot ``blob``; residues are lists."""
+        rows = [{"protein": protein, **blob} for protein, blob in self._blobs]
+        table = _by(rows, ["protein", "blob"], [key for key in self._keys("blob") if key != "contributions"])
+        return table.astype({"contribution": float})
+
+    @cached_property
+    def contributions(self) -> pd.DataFrame:
+        """One row per blob, as in :attr:`blobs`, and one column per class; NaN with an attention head.
+
+        ``report.base + report.contributions.groupby("protein").sum()`` are the logits of an additive head.
+        """
+        rows = [
+            {"protein": protein, "blob": blob["blob"], **(blob["contributions"] or {})}
+            for protein, blob in self._blobs
+        ]
+        return _by(rows, ["protein", "blob"], list(self.classes)).astype(float)
+
+    @property
+    def base(self) -> pd.Series[float]:
+        """By class: what it has before any blob is read; NaN with an attention head."""
+        return pd.Series(self.content["explanation"]["base"] or {}, list(self.classes), dtype=float)
 
     @cached_property
     def codes(self) -> pd.DataFrame:
-        """One row a code, by ``code``: what it holds in numbers; other tables hold its lists."""
-        lists = ("members", "against_background", "motif", "superposition", "enriched_classes")
+        """One row per code, by ``code``: its numbers, and the class that it argues for."""
+        lists = ("members", "against_background", "motif", "superposition", "enriched_classes", "evidence")
         rows = [{k: v for k, v in code.items() if k not in lists} for code in self._codes]
         return _by(rows, ["code"], [key for key in self._keys("code") if key not in lists])
 
     @cached_property
+    def scorecard(self) -> pd.DataFrame:
+        """One row per code in use, one column per class: what a blob of that code contributes; else NaN."""
+        rows = [{"code": code["code"], **(code["evidence"] or {})} for code in self._codes]
+        return _by(rows, ["code"], list(self.classes)).astype(float)
+
+    @cached_property
     def members(self) -> pd.DataFrame:
-        """One row a blob that has a code: ``code``, ``protein``, ``blob``."""
+        """One row per blob that has a code: ``code``, ``protein``, ``blob``."""
         return self._listed("members", "blob_reference")
 
     @cached_property
     def against_background(self) -> pd.DataFrame:
-        """One row a code and feature: shares, log2 ratio, p-values."""
+        """One row per code and feature: shares, log2 ratio, p-values."""
         return self._listed("against_background", "difference")
 
     @cached_property
     def enriched_classes(self) -> pd.DataFrame:
-        """One row a code and class that it is enriched in: effect size, p-values."""
+        """One row per code and class that it is enriched in: effect size, p-values."""
         return self._listed("enriched_classes", "enriched_class")
 
     @cached_property
     def superposition(self) -> pd.DataFrame:
-        """One row a code, by ``code``; columns such as ``windows.same_structure.p``, NaN where null."""
+        """One row per code, by ``code``; columns such as ``windows.same_structure.p``, NaN where null."""
         rows = [{"code": code["code"], **_without_nulls(code["superposition"])} for code in self._codes]
         if not rows:
             return _by([], ["code"], [])
@@ -86,13 +141,13 @@ class Report:
 
     @cached_property
     def overlay(self) -> pd.DataFrame:
-        """One row a window laid on its code's medoid: ``code``, blob, RMSD, rotation, translation."""
+        """One row per window laid on its code's medoid: ``code``, blob, RMSD, rotation, translation."""
         windows = [(code["code"], code["superposition"]["windows"]) for code in self._codes]
         rows = [{"code": code, **each} for code, found in windows if found for each in found["overlay"]]
         return pd.DataFrame(rows, columns=["code", *self._keys("overlaid")])
 
     def motif(self, code: int) -> pd.DataFrame:
-        """Counts around the seeds of a code's blobs: one row a place, one column a residue type.
+        """Counts around the seeds of a code's blobs: one row per place, one column per residue type.
 
         Raises:
             BioBlobsError: no blob has the code.
@@ -112,6 +167,11 @@ class Report:
     def _codes(self) -> list[Any]:
         return self.content["dataset"]["codes"]
 
+    @property
+    def _blobs(self) -> list[tuple[str, Any]]:
+        """Identifier of the protein, and blob."""
+        return [(protein["id"], blob) for protein in self.content["proteins"] for blob in protein["blobs"]]
+
     def _listed(self, key: str, kind: str) -> pd.DataFrame:
         rows = [{"code": code["code"], **entry} for code in self._codes for entry in code[key]]
         return pd.DataFrame(rows, columns=["code", *self._keys(kind)])
@@ -125,34 +185,12 @@ class Report:
 def load(path: Path | str) -> Report:
     """Read and check a report: ``load("outputs/interpretability/test_interpretability.json").codes``.
 
+    Reports of version 2.1 are read too; what they do not have is None or NaN.
+
     Raises:
         BioBlobsError: no such file, not JSON, of another version, or not as the schema says.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise BioBlobsError(f"{path}: cannot be read ({error})") from error
-    except json.JSONDecodeError as error:
-        raise BioBlobsError(f"{path}: not JSON (line {error.lineno}: {error.msg})") from error
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if found is None:
-        raise BioBlobsError(f"{path}: no schema_version there; it is no report of the interpret stage")
-    if found != SCHEMA_VERSION:
-        raise BioBlobsError(
-            f"{path}: report version {found}, this reader knows {SCHEMA_VERSION}; run interpret again"
-        )
-    _validate(path, content)
-    return Report(path, content)
-
-
-def _validate(path: Path, content: Any) -> None:
-    import jsonschema  # here: reading is the only thing that needs it
-
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(content))
-    if error is not None:
-        message = error.message if len(error.message) < 200 else f"{error.message[:200]} ..."
-        raise BioBlobsError(f"{path}: {error.json_path}: {message}")
+    return Report(Path(path), REPORT.read(Path(path)))
 
 
 def _by(rows: list[dict[str, Any]], index: list[str], columns: list[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""One forward pass -> what is said of each protein: prediction, blobs, importance, codes.
+"""One forward pass -> record of each protein: prediction, blobs, contributions, importance, codes.
 
 Residue indices count from 0 in the order of the store, which leaves out residues without a backbone;
 ``author`` names the same residues as the structure file does.
@@ -6,6 +6,7 @@ Residue indices count from 0 in the order of the store, which leaves out residue
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,34 +15,64 @@ from numpy.typing import NDArray
 from bioblobs.datasets.store import Store
 from bioblobs.evaluation.predict import probabilities
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.models.bioblobs import Prediction
+from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.proteins.alphabet import decode
 
 DIGITS = 6
 
 
+def explanation(model: BioBlobs, architecture: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """How the model explains itself (schema: ``explanation``): head, view of blobs, and base of each class.
+
+    Args:
+        architecture: the model keys on its card.
+        classes: class identifiers, in the order of the model's outputs.
+    """
+    base = model.base()
+    return {
+        "head": architecture["head"],
+        "blob_view": architecture["blob_view"],
+        "base": None if base is None else by_class(classes, base.detach().double().numpy()),
+    }
+
+
+def by_class(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    """{class: number} of a row (C,), rounded; a rounded zero has no sign."""
+    return {name: _rounded(value) for name, value in zip(classes, values.tolist(), strict=True)}
+
+
 def protein_records(store: Store, ids: list[str], batch: ProteinBatch, prediction: Prediction) -> list[Any]:
     """The records of the proteins of a batch (schema: interpretation/schema.json, ``proteins``).
+
+    ``contributions`` are parts of the sum that makes ``logits``; with an attention head they are null.
 
     Args:
         ids: name of every protein in the store.
     """
     chance = probabilities(prediction.logits, store.multilabel)
+    explained = prediction.logits.argmax(-1).numpy()
+    logits = prediction.logits.double().numpy()
+    if not store.multilabel:  # as contributions are: softmax ignores what all classes share
+        logits = logits - logits.mean(-1, keepdims=True)
     protein_of = batch.batch.numpy()
     bounds = np.searchsorted(protein_of, np.arange(batch.num_proteins + 1))
     slot = prediction.blobs.assignment.numpy()
     membership = prediction.blobs.membership.numpy()
     seeds = prediction.blobs.seeds.numpy()
     importance = prediction.importance.double().numpy()
+    parts = prediction.contributions
+    contributions = None if parts is None else parts.double().numpy()
     mask = prediction.blobs.mask.numpy()
     codes = prediction.codes.numpy() if prediction.codes is not None else None
     records = []
     for place, row in enumerate(batch.proteins.tolist()):
         span = slice(bounds[place], bounds[place + 1])
+        about = store.classes[explained[place]]
         blobs = [
             {
                 "blob": int(s),
-                "importance": round(float(importance[place, s]), DIGITS),
+                "importance": _rounded(importance[place, s]),
+                **_contribution(store.classes, about, contributions, (place, int(s))),
                 "code": int(codes[place, s]) if codes is not None else None,
                 **_members(store, row, np.flatnonzero(slot[span] == s), membership[span], seeds[span]),
             }
@@ -53,10 +84,9 @@ def protein_records(store: Store, ids: list[str], batch: ProteinBatch, predictio
                 "length": int(bounds[place + 1] - bounds[place]),
                 "true": _true_classes(store, row),
                 "predicted": _predicted_classes(store, chance[place]),
-                "probabilities": {
-                    name: round(float(p), DIGITS)
-                    for name, p in zip(store.classes, chance[place], strict=True)
-                },
+                "explained": about,
+                "probabilities": by_class(store.classes, chance[place]),
+                "logits": by_class(store.classes, logits[place]),
                 "blobs": blobs,
             }
         )
@@ -69,6 +99,20 @@ def author_labels(store: Store, row: int, residues: NDArray[np.int64]) -> list[s
     chains, numbers = store.chain_ids[at].astype(str), store.residue_numbers[at]
     codes = store.insertion_codes[at].astype(str)
     return [f"{c}/{n}{i}" for c, n, i in zip(chains, numbers, codes, strict=True)]
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DIGITS) + 0.0
+
+
+def _contribution(
+    classes: Sequence[str], explained: str, contributions: NDArray[np.float64] | None, at: tuple[int, int]
+) -> dict[str, Any]:
+    """To the explained class and to each; ``contributions`` (B, S, C)."""
+    if contributions is None:
+        return {"contribution": None, "contributions": None}
+    every = by_class(classes, contributions[at])
+    return {"contribution": every[explained], "contributions": every}
 
 
 def _members(

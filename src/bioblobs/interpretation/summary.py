@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import entropy
 
 from bioblobs.interpretation.membership import blob_table
@@ -19,7 +20,8 @@ def dataset_summary(records: list[Any], model: BioBlobs) -> dict[str, Any]:
     blobs = blob_table(records)
     cap = model.partitioner.cluster_size_max
     per_protein = blobs.groupby("protein")["importance"]
-    effective = per_protein.apply(lambda values: np.exp(entropy(values)))
+    effective = per_protein.apply(_effective)
+    contributions = blobs["contribution"].dropna()
     lengths = np.array([record["length"] for record in records])
     covered = blobs.groupby("protein")["size"].sum().reindex(range(len(records)), fill_value=0)
     sizes = blobs["size"]
@@ -31,6 +33,8 @@ def dataset_summary(records: list[Any], model: BioBlobs) -> dict[str, Any]:
         "importance": {
             "mean_of_top_blob": _round(per_protein.max().mean()),
             "effective_blobs": _round(effective.mean()),
+            "unsupported": int((per_protein.max() == 0).sum()),
+            "share_against": _round((contributions < 0).mean()) if len(contributions) else None,
         },
         "blobs": {
             "total": len(blobs),
@@ -48,6 +52,11 @@ def dataset_summary(records: list[Any], model: BioBlobs) -> dict[str, Any]:
             "perplexity": _round(np.exp(entropy(counts))),
         },
     }
+
+
+def _effective(importance: pd.Series[float]) -> float:
+    """exp of the entropy of a protein's importance; 0 where no blob has any."""
+    return float(np.exp(entropy(importance))) if importance.any() else 0.0
 
 
 def _round(value: float) -> float:

@@ -17,7 +17,7 @@ from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
 from bioblobs.models.codebook import Codebook, Quantised
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Blobs, Partitioner
-from bioblobs.models.readout import AdditiveReadout, AttentionReadout
+from bioblobs.models.readout import AdditiveReadout, AttentionReadout, Reading
 from bioblobs.models.segments import segment_pool, segment_sum
 
 BlobInput = Literal["quantised", "raw"]
@@ -114,27 +114,32 @@ class BioBlobs(nn.Module):
     def read(self, pooled: Tensor, blobs: Blobs) -> Prediction:
         """Quantise and classify blobs that are already cut; ``pooled`` (B, D)."""
         if self.codebook is None:
-            logits, *parts = self.readout(pooled, blobs.embedding, blobs.mask)
-            return Prediction(logits, blobs, *parts)
+            return self._read_out(pooled, blobs.embedding, blobs)
         b, s, d = blobs.embedding.shape
         with torch.autocast(pooled.device.type, enabled=False):
             quantised = self.codebook(blobs.embedding.reshape(b * s, d), blobs.mask.reshape(-1))
         seen = blobs.embedding if self.blob_input == "raw" else quantised.vectors.view(b, s, d)
-        logits, *parts = self.readout(pooled, seen, blobs.mask)
-        return Prediction(logits, blobs, *parts, quantised.codes.view(b, s), quantised)
+        made = self._read_out(pooled, seen, blobs)
+        return replace(made, codes=quantised.codes.view(b, s), quantised=quantised)
+
+    def _read_out(self, pooled: Tensor, seen: Tensor, blobs: Blobs) -> Prediction:
+        reading: Reading = self.readout(pooled, seen, blobs.mask)
+        return Prediction(blobs=blobs, **reading._asdict())
 
     @torch.no_grad()
     def scorecard(self) -> Tensor | None:
         """(K, C) contribution of each code to each class; None where predictions are no sum of such rows."""
-        if self.codebook is None or self.blob_input != "quantised" or not self._adds:
+        readout = self._additive
+        if self.codebook is None or self.blob_input != "quantised" or readout is None:
             return None
-        return self.readout.contributions(self.readout.evidence(self.codebook.vectors))
+        return readout.contributions(readout.evidence(self.codebook.vectors))
 
     @torch.no_grad()
     def base(self) -> Tensor | None:
-        """(C,) what each class has before any blob is read, as contributions are; None where blobs don't add."""
-        return self.readout.contributions(self.readout.bias) if self._adds else None
+        """(C,) bias as contributions are, which each class has before any blob; None: blobs do not add."""
+        readout = self._additive
+        return None if readout is None else readout.contributions(readout.bias)
 
     @property
-    def _adds(self) -> bool:
-        return isinstance(self.readout, AdditiveReadout)
+    def _additive(self) -> AdditiveReadout | None:
+        return self.readout if isinstance(self.readout, AdditiveReadout) else None

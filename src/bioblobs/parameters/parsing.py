@@ -10,7 +10,7 @@ from typing import Any, NoReturn, get_type_hints
 import docstring_parser
 from jsonargparse import ArgumentParser, Namespace
 
-from bioblobs.parameters.schema import Config, Paths, subgroups
+from bioblobs.parameters.schema import Config, Paths, leaf_keys, subgroups
 
 
 class OneLineErrors:
@@ -65,6 +65,17 @@ def plain(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     return value
+
+
+def flat_values(config: Config) -> dict[str, Any]:
+    """Every parameter by its full name, as plain values."""
+    found: dict[str, Any] = {}
+    for key in leaf_keys():
+        value: Any = config
+        for name in key.split("."):
+            value = getattr(value, name)
+        found[key] = plain(value)
+    return found
 
 
 def parse(description: str, args: Sequence[str] | None = None) -> tuple[Config, Paths]:

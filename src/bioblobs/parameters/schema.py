@@ -357,6 +357,7 @@ class InterpretabilityConfig(Group):
         proteins: most chains on which it is, drawn by train.seed; null: all.
         deletion_repeats: random residue sets that the removal of the top blob is compared with.
         gradient_steps: steps of integrated gradients, which importance is compared with.
+        seeds: of the trainings that `make seeds` compares.
         sites: CSV of annotated residues (id, residue as 57, 52A or A/52A); only a head: there are none.
     """
 
@@ -366,6 +367,7 @@ class InterpretabilityConfig(Group):
     proteins: PositiveInt | None = None
     deletion_repeats: PositiveInt = 3
     gradient_steps: PositiveInt = 16
+    seeds: tuple[NonNegativeInt, ...] = (0, 1, 2, 3, 4)
     sites: str = "data/sites.csv"
 
 

@@ -12,8 +12,16 @@ SHOWN_CLASSES = 30
 
 
 def as_markdown(card: Mapping[str, Any], name: str) -> str:
-    """The card for reading; what a checkpoint of an intermediate stage does not know is left out."""
-    parts = [_title(card, name), _data(card), _scores(card), _limits(card), _classes(card), _origin(card)]
+    """Write the card; what a checkpoint of an intermediate stage does not know is left out."""
+    parts = [
+        _title(card, name),
+        _explanation(card),
+        _data(card),
+        _scores(card),
+        _limits(card),
+        _classes(card),
+        _origin(card),
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -25,6 +33,37 @@ def _title(card: Mapping[str, Any], name: str) -> list[str]:
         "",
         f"BioBlobs classifier of protein chains by 3-D structure: `{card['task']}`, "
         f"{len(card['classes'])} classes ({kind}). Stage {card['stage']}: {stage}.",
+    ]
+
+
+HEADS = {
+    "additive": "Each blob gives every class an amount of evidence, and the evidence adds up to the logits: "
+    "contributions are exact parts of that sum. Importance is a blob's share of the positive ones.",
+    "full": "Attention over the blobs, with the pooled residues beside it. A blob's importance is its "
+    "attention weight, which is not a part of the prediction.",
+    "blobs": "Attention over the blobs alone. A blob's importance is its attention weight, which is not a "
+    "part of the prediction.",
+}
+VIEWS = {
+    "alone": "Each blob is read as a protein of its own: its embedding has seen nothing outside the blob and "
+    "the chain neighbours of its residues.",
+    "context": "Blobs are read in context: a blob's embedding has seen residues outside the blob.",
+}
+MEASURED = {
+    "additive": "What contributions mean for structures (what changes if a blob's residues are removed)",
+    "attention": "Whether important blobs decide (what changes if their residues are removed)",
+}
+
+
+def _explanation(card: Mapping[str, Any]) -> list[str]:
+    head, view = card["architecture"]["head"], card["architecture"]["blob_view"]
+    return [
+        "## Explanation",
+        "",
+        f"- head: `{head}`. {HEADS[head]}",
+        f"- view of blobs: `{view}`. {VIEWS[view]}",
+        f"- {MEASURED.get(head, MEASURED['attention'])} is measured in metrics/faithfulness.json of the run "
+        "that made the model.",
     ]
 
 
@@ -70,8 +109,6 @@ def _limits(card: Mapping[str, Any]) -> list[str]:
         "- Probabilities are as calibrated as the test chains show; other kinds of chains may differ.",
         "- It sees one chain at a time: no partner, ligand, side chain or hydrogen.",
         "- Nothing is known of how it does on predicted structures, or on chains with large missing parts.",
-        "- A blob's importance is an attention weight; how faithful that is must be measured "
-        "(metrics/interpretability.json of the run that made the model).",
     ]
     if longest:
         lines.insert(2, f"- Trained on chains of up to {longest} residues; longer ones get a note.")

@@ -1,7 +1,8 @@
 """The user's own structure, all atoms of its first model, with blobs in the columns that viewers colour by.
 
-B-factor: number of the blob that the residue is in, 1 the most important of its chain, 0 none.
-Occupancy: importance of that blob, 0 where there is none (PDB files keep two decimals).
+B-factor: number of the blob that the residue is in, from 1 on, 0 none.
+Occupancy: importance of that blob, 0 where there is none (PDB files keep two decimals). A blob that argues
+against the class has 0 too: file formats want 0 to 1, so signed contributions are in the scripts and tables.
 Chains and residues keep their names and numbers. A chain without a name is called by the first free letter,
 and parts of one id that repeat numbers are called ``A.1``, ``A.2`` as in the tables, so that scripts can name
 them.

@@ -15,7 +15,7 @@ from bioblobs.datasets.store import Store
 from bioblobs.datasets.writer import StoreWriter
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.predict import predictions
-from bioblobs.interpretation.records import protein_records
+from bioblobs.interpretation.records import explanation, protein_records
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.prediction.card import as_markdown
 from bioblobs.prediction.limits import Limits
@@ -26,6 +26,11 @@ from bioblobs.proteins.record import Protein
 from bioblobs.training.checkpoint import load_model
 
 PathLike = Path | str
+CARD_KEYS = (
+    "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
+    "training", "versions", "license",
+)  # fmt: skip
+"""What predictions.json repeats of a model's card."""
 
 
 def load(path: PathLike) -> Model:
@@ -46,6 +51,7 @@ class Model:
         card: what it was trained on and how well it does (plain values; :meth:`describe` prints it).
         path: where it came from.
         classes: class identifier -> name, in the order of the network's outputs.
+        explanation: head, view of blobs, and what each class has before any blob is read (None: attention).
     """
 
     def __init__(self, network: BioBlobs, card: Mapping[str, Any], path: Path) -> None:
@@ -53,6 +59,7 @@ class Model:
             self.edge_types: str = card["data"]["edge_types"]
             self.classes: dict[str, str] = dict(zip(card["classes"], card["class_names"], strict=True))
             self.multilabel: bool = card["multilabel"]
+            self.explanation = explanation(network, card["architecture"], list(self.classes))
         except (KeyError, TypeError, ValueError) as error:
             raise BioBlobsError(f"{path}: its card does not say how to use it ({error})") from error
         self.network, self.card, self.path = network, card, path
@@ -60,6 +67,12 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<BioBlobs model {self.path.name}: {self.card['task']}, {len(self.classes)} classes>"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The card in short, as predictions.json has it (prediction/schema.json, ``model``)."""
+        known = {key: self.card[key] for key in CARD_KEYS if key in self.card}
+        return {"file": self.path.name, "classes": self.classes, **self.explanation, **known}
 
     def describe(self) -> str:
         """The model's card in Markdown."""
@@ -149,7 +162,9 @@ class Model:
             label=chain.label,
             protein=chain.protein,
             predicted=record["predicted"],
+            explained=record["explained"],
             probabilities=record["probabilities"],
+            logits=record["logits"],
             class_names=self.classes,
             blobs=ranked(record["blobs"]),
             notes=[*beyond, *chain.notes],
@@ -158,11 +173,21 @@ class Model:
 
 
 def ranked(blobs: Iterable[Mapping[str, Any]]) -> list[Blob]:
-    """A record's blobs, numbered from 1 by falling importance; equal ones in the order they were grown."""
+    """A record's blobs, numbered from 1; equal ones in the order they were grown.
+
+    By falling contribution where there is one, so that blobs that argue against come last; importance has the
+    same order where contributions are positive. With an attention head by falling importance.
+    """
+
+    def rank(blob: Mapping[str, Any]) -> float:
+        return -(blob["importance"] if blob["contribution"] is None else blob["contribution"])
+
     return [
         Blob(
             number=number,
             importance=blob["importance"],
+            contribution=blob["contribution"],
+            contributions=blob["contributions"],
             code=blob["code"],
             seed=blob["seed"],
             residues=blob["residues"],
@@ -170,5 +195,5 @@ def ranked(blobs: Iterable[Mapping[str, Any]]) -> list[Blob]:
             sequence=blob["sequence"],
             membership=blob["membership"],
         )
-        for number, blob in enumerate(sorted(blobs, key=lambda blob: -blob["importance"]), start=1)
+        for number, blob in enumerate(sorted(blobs, key=rank), start=1)
     ]

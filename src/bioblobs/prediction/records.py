@@ -1,4 +1,4 @@
-"""What is said of a structure: typed records, the same for files, tables and Python."""
+"""Typed records of a predicted structure, the same for files, tables and Python."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ class Blob:
     """One blob of a chain.
 
     Attributes:
-        number: 1 is the most important one of its chain.
-        importance: share of the attention over the chain's blobs; they sum to 1.
+        number: from 1 on. Additive head: by contribution, those that argue against the class come last;
+            attention head: by importance.
+        importance: additive head: share of the positive contributions, 0 for a blob that argues against;
+            attention head: attention weight. Sums to 1 over a chain's blobs; 0 for all where none argues for
+            the class.
+        contribution: to the logit of ``ChainPrediction.explained``, signed; None with an attention head.
+        contributions: class identifier -> contribution; None with an attention head.
         code: of the codebook; None where the model has none.
         seed: index of the residue that it grew from.
         residues: indices of its residues in ``ChainPrediction.protein``.
@@ -27,6 +32,8 @@ class Blob:
 
     number: int
     importance: float
+    contribution: float | None
+    contributions: Mapping[str, float] | None
     code: int | None
     seed: int
     residues: list[int]
@@ -51,9 +58,12 @@ class ChainPrediction:
         label: ``label_asym_id`` (mmCIF).
         protein: the residues that the model saw (complete backbones), with coordinates and numbering.
         predicted: class identifiers; one, or if multi-label all of probability 1/2 or more.
+        explained: class identifier that importance and contribution refer to: the most probable one.
         probabilities: class identifier -> probability.
+        logits: class identifier -> logit, less their mean over classes where a chain has one class. Additive
+            head: the model's ``base`` and the sum of its blobs' contributions.
         class_names: class identifier -> name.
-        blobs: most important first.
+        blobs: by their number.
         notes: what to know before believing it.
         outside: whether the chain is outside what the model was trained on; a note says how.
     """
@@ -64,7 +74,9 @@ class ChainPrediction:
     label: str
     protein: Protein
     predicted: list[str]
+    explained: str
     probabilities: dict[str, float]
+    logits: dict[str, float]
     class_names: Mapping[str, str]
     blobs: list[Blob]
     notes: list[str]
@@ -81,6 +93,11 @@ class ChainPrediction:
         return [self.class_names[label] for label in self.predicted]
 
     @property
+    def largest_contribution(self) -> float:
+        """Size of the largest contribution, either way; 0 with an attention head."""
+        return max((abs(blob.contribution or 0) for blob in self.blobs), default=0)
+
+    @property
     def probability(self) -> float:
         """Of the most probable class, predicted or not."""
         return max(self.probabilities.values())
@@ -93,13 +110,17 @@ class ChainPrediction:
             "label": self.label,
             "length": self.length,
             "predicted": self.predicted,
+            "explained": self.explained,
             "probabilities": self.probabilities,
+            "logits": self.logits,
             "notes": self.notes,
             "outside_training": self.outside,
             "blobs": [
                 {
                     "blob": blob.number,
                     "importance": blob.importance,
+                    "contribution": blob.contribution,
+                    "contributions": blob.contributions,
                     "code": blob.code,
                     "size": blob.size,
                     "seed": blob.seed,

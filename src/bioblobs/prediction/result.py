@@ -11,7 +11,7 @@ import pandas as pd
 from bioblobs.prediction.coloured import Format
 from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.save import save
-from bioblobs.prediction.tables import BLOB_COLUMNS, blob_rows, prediction_columns, prediction_row
+from bioblobs.prediction.tables import blob_columns, blob_rows, prediction_columns, prediction_row
 
 if TYPE_CHECKING:
     from bioblobs.prediction.model import Model
@@ -52,13 +52,13 @@ class Result(Sequence[ChainPrediction]):
         return [skipped for structure in self.structures for skipped in structure.skipped]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a chain: the columns of predictions.csv."""
+        """One row per chain: the columns of predictions.csv."""
         return pd.DataFrame(map(prediction_row, self), columns=prediction_columns(self.model.classes))
 
     def blobs_frame(self) -> pd.DataFrame:
-        """One row a blob: the columns of blobs.csv."""
+        """One row per blob: the columns of blobs.csv."""
         rows = [row for chain in self for row in blob_rows(chain)]
-        return pd.DataFrame(rows, columns=list(BLOB_COLUMNS))
+        return pd.DataFrame(rows, columns=blob_columns(self.model.classes))
 
     def save(self, folder: Path | str, format: Format = "cif", overwrite: bool = False) -> Path:
         """Write tables, JSON, coloured structures and scripts into a new folder, whole or not at all.
@@ -70,5 +70,5 @@ class Result(Sequence[ChainPrediction]):
         Raises:
             BioBlobsError: the folder is there already, or no chain was predicted.
         """
-        save(self.structures, self.model.card, self.model.path.name, Path(folder), format, overwrite)
+        save(self.structures, self.model.about, Path(folder), format, overwrite)
         return Path(folder)

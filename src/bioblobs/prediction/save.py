@@ -15,10 +15,11 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.prediction import output_folder as places
 from bioblobs.prediction.coloured import Format, coloured, write_coloured
 from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
+from bioblobs.prediction.saved import SCHEMA_VERSION
 from bioblobs.prediction.scripts import chimerax_script, pymol_script
 from bioblobs.prediction.tables import (
-    BLOB_COLUMNS,
     SKIPPED_COLUMNS,
+    blob_columns,
     blob_rows,
     prediction_columns,
     prediction_row,
@@ -27,15 +28,8 @@ from bioblobs.prediction.tables import (
 from bioblobs.report.viewer import write_viewer
 from bioblobs.structures.files import StructureError
 
-SCHEMA_VERSION = "1.0"
-"""Of predictions.json; raised in its first number when a reader must change."""
 PAGE_CHAINS = 300
 """Chains on the page, the first ones: its size grows with them, and the tables hold them all."""
-CARD_KEYS = (
-    "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
-    "training", "versions", "license",
-)  # fmt: skip
-"""What predictions.json repeats of a model's card."""
 
 
 @dataclass
@@ -61,24 +55,22 @@ class Counts:
 
 def save(
     structures: Iterable[StructurePrediction],
-    card: Mapping[str, Any],
-    model: str,
+    about: Mapping[str, Any],
     folder: Path,
     format: Format = "cif",
     overwrite: bool = False,
 ) -> Counts:
-    """Write all that is said of ``structures``, whole or not at all; one of them in memory at a time.
+    """Write all predictions of ``structures``, whole or not at all; one of them in memory at a time.
 
     Args:
-        card: of the model.
-        model: name of its file.
+        about: the model, as predictions.json has it (:attr:`bioblobs.prediction.model.Model.about`).
 
     Raises:
         BioBlobsError: the folder must not be written, or no chain could be predicted.
     """
     places.check_output(folder, overwrite)
     with places.output_folder(folder) as scratch:
-        with _Writer(scratch, card, model, format) as writer:
+        with _Writer(scratch, about, format) as writer:
             for structure in structures:
                 writer.add(structure)
         if not writer.counts.chains:
@@ -100,15 +92,14 @@ def _nothing(counts: Counts) -> str:
 class _Writer:
     """Open files of one folder, to which structures are added."""
 
-    def __init__(self, folder: Path, card: Mapping[str, Any], model: str, format: Format) -> None:
+    def __init__(self, folder: Path, about: Mapping[str, Any], format: Format) -> None:
         self.folder, self.format, self.counts = folder, format, Counts()
         self.shown: list[ChainPrediction] = []
-        self.classes = dict(zip(card["classes"], card["class_names"], strict=True))
-        known = {key: card[key] for key in CARD_KEYS if key in card}
+        self.about, self.classes = about, about["classes"]
         self.head = {
             "schema_version": SCHEMA_VERSION,
             "bioblobs_version": __version__,
-            "model": {"file": model, "classes": self.classes, **known},
+            "model": about,
         }
 
     def __enter__(self) -> _Writer:
@@ -117,7 +108,7 @@ class _Writer:
         self.json = self._file(places.PREDICTIONS)
         self.json.write(json.dumps(self.head, allow_nan=False)[:-1] + ', "structures": [')
         self.predictions = self._table(places.TABLE, prediction_columns(self.classes))
-        self.blobs = self._table(places.BLOBS, BLOB_COLUMNS)
+        self.blobs = self._table(places.BLOBS, blob_columns(self.classes))
         self.skipped = self._table(places.SKIPPED, SKIPPED_COLUMNS)
         return self
 
@@ -159,7 +150,8 @@ class _Writer:
             note += f"{outside} of them are outside what the model was trained on ({places.TABLE} says how)."
         records = [{"true": [], **chain.as_json()} for chain in shown]
         proteins = [chain.protein for chain in shown]
-        write_viewer(self.folder / places.PAGE, records, proteins, self.classes, "BioBlobs predictions", note)
+        path, title = self.folder / places.PAGE, "BioBlobs predictions"
+        write_viewer(path, records, proteins, self.classes, title, note, self.about)
 
     def _draw(self, structure: StructurePrediction) -> tuple[list[str], str]:
         """Coloured structure and scripts; their names, and what is not as asked for."""

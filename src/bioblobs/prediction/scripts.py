@@ -1,16 +1,18 @@
 """Scripts that load a coloured structure and name its blobs, for PyMOL and ChimeraX.
 
-Blobs are named by importance, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
-Residues are chosen by chain, author number and insertion code. No comment has a semicolon: both programs
-begin a new command there.
+Blobs are named by their number, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
+Blobs have the colour of their contribution, or with an attention head one of the palette; a comment has the
+palette's colour as well. Residues are chosen by chain, author number and insertion code. No comment has a
+semicolon: both programs begin a new command there.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bioblobs.prediction.colours import blob_colour, legend
 from bioblobs.prediction.records import Blob, ChainPrediction, StructurePrediction
 from bioblobs.report.palette import REST, colour
 
@@ -19,7 +21,7 @@ RESIDUES_A_TERM = 40
 
 
 def selection_names(chains: Sequence[ChainPrediction]) -> list[str]:
-    """What the blobs of each chain are called, without the number; alike in no letter case."""
+    """Names of each chain's blobs, without the number; unique ignoring case."""
     if len(chains) == 1:
         return ["blob_"]
     taken: set[str] = set()
@@ -35,23 +37,15 @@ def selection_names(chains: Sequence[ChainPrediction]) -> list[str]:
     return names
 
 
-def _blobs(structure: StructurePrediction, chain_names: Mapping[str, str]) -> Iterator[tuple[str, str, Blob]]:
-    """Name of the selection, chain in the coloured file, and blob."""
-    for stem, chain in zip(selection_names(structure.chains), structure.chains, strict=True):
-        for blob in chain.blobs:
-            yield f"{stem}{blob.number}", chain_names[chain.chain], blob
-
-
-def _legend(name: str, blob: Blob) -> str:
-    code = "" if blob.code is None else f", code {blob.code}"
-    return f"# {name}: importance {blob.importance:.3f}{code}, {blob.sequence}"
+Line = Callable[[str, str], str]
+"""Colour and name of a selection -> a command."""
 
 
 def pymol_script(structure: StructurePrediction, file: str, chain_names: Mapping[str, str]) -> str:
     """A .pml file: residues by ``chain`` and ``resi``, minus signs escaped as PyMOL wants them."""
     model = f"%{structure.name}"
     lines = [
-        f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance.",
+        *_header(structure),
         "# Colour by importance instead: spectrum q, white_blue",
         "/import os",  # a slash begins a line of Python
         f'/cmd.load(os.path.join(os.path.dirname(__script__), "{file}"), "{structure.name}")',
@@ -59,14 +53,14 @@ def pymol_script(structure: StructurePrediction, file: str, chain_names: Mapping
         f"show cartoon, {model}",
         f"color 0x{REST[1:]}, {model}",
     ]
-    for name, chain, blob in _blobs(structure, chain_names):
-        residues = [number.replace("-", "\\-") for number in blob.author]
-        terms = " or ".join(f"resi {'+'.join(part)}" for part in _parts(residues))
-        lines += [
-            _legend(name, blob),
-            f'select {name}, {model} and chain "{chain}" and ({terms})',
-            f"color 0x{colour(blob.number)[1:]}, {name}",
-        ]
+    for stem, chain in _chains(structure):
+        lines += _legend(chain)
+        for blob in chain.blobs:
+            name = f"{stem}{blob.number}"
+            residues = [number.replace("-", "\\-") for number in blob.author]
+            terms = " or ".join(f"resi {'+'.join(part)}" for part in _parts(residues))
+            select = f'select {name}, {model} and chain "{chain_names[chain.chain]}" and ({terms})'
+            lines += _blob(chain, blob, name, select, lambda hex, name: f"color 0x{hex[1:]}, {name}")
     return "\n".join([*lines, "deselect", f"orient {model}", ""])
 
 
@@ -74,21 +68,54 @@ def chimerax_script(structure: StructurePrediction, file: str, chain_names: Mapp
     """A .cxc file, which ChimeraX runs in its own folder: residues as ``/chain:number``."""
     model = f'##name="{file}"'
     lines = [
-        f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance.",
+        *_header(structure),
         f"# Colour by importance instead: color byattribute occupancy {model} palette white:blue",
         f'open "{file}"',
         f"hide {model} atoms",
         f"cartoon {model}",
         f"color {model} {REST}",
     ]
-    for name, chain, blob in _blobs(structure, chain_names):
-        place = re.sub(r"[^A-Za-z0-9_]", "?", chain)  # "?" stands for any character
-        lines += [
-            _legend(name, blob),
-            f"name {name} {model}/{place}:{','.join(blob.author)}",
-            f"color {name} {colour(blob.number)}",
-        ]
+    for stem, chain in _chains(structure):
+        place = re.sub(r"[^A-Za-z0-9_]", "?", chain_names[chain.chain])  # "?" stands for any character
+        lines += _legend(chain)
+        for blob in chain.blobs:
+            name = f"{stem}{blob.number}"
+            select = f"name {name} {model}/{place}:{','.join(blob.author)}"
+            lines += _blob(chain, blob, name, select, lambda hex, name: f"color {name} {hex}")
     return "\n".join([*lines, f"view {model}", ""])
+
+
+def _header(structure: StructurePrediction) -> list[str]:
+    return [f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance."]
+
+
+def _chains(structure: StructurePrediction) -> Iterator[tuple[str, ChainPrediction]]:
+    """Name of the chain's blobs, without their number, and chain."""
+    return zip(selection_names(structure.chains), structure.chains, strict=True)
+
+
+def _legend(chain: ChainPrediction) -> list[str]:
+    text = legend(chain)
+    return [_comment(f"Chain {chain.chain or 'without id'}: {text}")] if text else []
+
+
+def _blob(chain: ChainPrediction, blob: Blob, name: str, select: str, paint: Line) -> list[str]:
+    """What it is, its selection and its colour; the palette's colour as a comment."""
+    code = "" if blob.code is None else f", code {blob.code}"
+    part = "" if blob.contribution is None else f"contribution {blob.contribution:+.3f}, "
+    lines = [
+        f"# {name}: {part}importance {blob.importance:.3f}{code}, {blob.sequence}",
+        select,
+        paint(blob_colour(chain, blob), name),
+    ]
+    if blob.contribution is not None:
+        lines.append(f"# One colour per blob instead: {paint(colour(blob.number), name)}")
+    return lines
+
+
+def _comment(text: str) -> str:
+    """One line without a semicolon, whatever class names hold."""
+    return "# " + " ".join(text.replace(";", ",").split())
 
 
 def _parts(residues: list[str]) -> Iterator[list[str]]:

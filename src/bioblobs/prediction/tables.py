@@ -9,16 +9,19 @@ from bioblobs.prediction.records import ChainPrediction, StructurePrediction
 
 SEPARATOR = "|"
 """Between the classes of a chain that has several."""
-BLOB_COLUMNS = (
-    "file", "chain", "id", "blob", "importance", "code", "size", "residues", "sequence",
-)  # fmt: skip
 SKIPPED_COLUMNS = ("file", "chain", "reason")
 
 
 def prediction_columns(classes: Iterable[str]) -> list[str]:
-    """Columns of predictions.csv: the last ones are probabilities, one a class."""
-    first = ["file", "chain", "id", "length", "predicted", "predicted_name", "probability", "notes"]
-    return [*first, *(f"p_{label}" for label in classes)]
+    """Columns of predictions.csv: the last ones are probabilities, one per class."""
+    first = ["file", "chain", "id", "length", "predicted", "predicted_name", "explained", "probability"]
+    return [*first, "notes", *(f"p_{label}" for label in classes)]
+
+
+def blob_columns(classes: Iterable[str]) -> list[str]:
+    """Columns of blobs.csv: ``c_<class>`` are contributions, empty with an attention head."""
+    first = ["file", "chain", "id", "blob", "importance", "contribution", "contributes_to"]
+    return [*first, *(f"c_{label}" for label in classes), "code", "size", "residues", "sequence"]
 
 
 def prediction_row(chain: ChainPrediction) -> dict[str, Any]:
@@ -30,6 +33,7 @@ def prediction_row(chain: ChainPrediction) -> dict[str, Any]:
         "length": chain.length,
         "predicted": SEPARATOR.join(chain.predicted),
         "predicted_name": SEPARATOR.join(chain.predicted_names),
+        "explained": chain.explained,
         "probability": chain.probability,
         "notes": "; ".join(chain.notes),
         **{f"p_{label}": value for label, value in chain.probabilities.items()},
@@ -37,7 +41,7 @@ def prediction_row(chain: ChainPrediction) -> dict[str, Any]:
 
 
 def blob_rows(chain: ChainPrediction) -> Iterator[dict[str, Any]]:
-    """One row a blob; residues as the file numbers them, separated by spaces."""
+    """One row per blob; residues as the file numbers them, separated by spaces."""
     for blob in chain.blobs:
         yield {
             "file": chain.file,
@@ -45,6 +49,9 @@ def blob_rows(chain: ChainPrediction) -> Iterator[dict[str, Any]]:
             "id": chain.id,
             "blob": blob.number,
             "importance": blob.importance,
+            "contribution": blob.contribution,
+            "contributes_to": None if blob.contribution is None else chain.explained,
+            **{f"c_{label}": value for label, value in (blob.contributions or {}).items()},
             "code": blob.code,
             "size": blob.size,
             "residues": " ".join(blob.author),
@@ -53,6 +60,6 @@ def blob_rows(chain: ChainPrediction) -> Iterator[dict[str, Any]]:
 
 
 def skipped_rows(structure: StructurePrediction) -> Iterator[Mapping[str, str]]:
-    """One row a file or chain that was skipped."""
+    """One row per file or chain that was skipped."""
     for skipped in structure.skipped:
         yield {"file": skipped.file, "chain": skipped.chain, "reason": skipped.reason}

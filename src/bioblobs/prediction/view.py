@@ -7,8 +7,9 @@ import json
 from importlib.resources import files
 
 from bioblobs.prediction.coloured import coloured
+from bioblobs.prediction.colours import blob_colour, legend
 from bioblobs.prediction.records import StructurePrediction
-from bioblobs.report.palette import REST, colour
+from bioblobs.report.palette import REST
 
 _PAGE = """<!doctype html><meta charset="utf-8"><style>body{{margin:0}}#view{{position:fixed;inset:0}}</style>
 <div id="view"></div><script>{library}</script><script>
@@ -27,6 +28,9 @@ viewer.render();
 def view_html(prediction: StructurePrediction, height: int = 420) -> str:
     """An element for ``IPython.display.HTML``: the structure with its blobs in their colours (3Dmol.js).
 
+    Blobs have the colour of their contribution, which a line under the view explains; with an attention head
+    a colour of the palette.
+
     Args:
         height: in pixels.
 
@@ -35,7 +39,11 @@ def view_html(prediction: StructurePrediction, height: int = 420) -> str:
     """
     made = coloured(prediction)
     blobs = [
-        {"chain": made.chain_names[chain.chain], "number": blob.number, "colour": colour(blob.number)}
+        {
+            "chain": made.chain_names[chain.chain],
+            "number": blob.number,
+            "colour": blob_colour(chain, blob),
+        }
         for chain in prediction.chains
         for blob in chain.blobs
     ]
@@ -46,9 +54,11 @@ def view_html(prediction: StructurePrediction, height: int = 420) -> str:
         rest=REST,
         blobs=_inside_script(json.dumps(blobs)),
     )
+    lines = [(chain.id, legend(chain)) for chain in prediction.chains]
+    told = "".join(f"<div>{html.escape(f'{name}: {text}')}</div>" for name, text in lines if text)
     return (
         f'<iframe title="{html.escape(prediction.name)} in 3-D" srcdoc="{html.escape(page)}" '
-        f'style="width:100%;height:{height}px;border:0"></iframe>'
+        f'style="width:100%;height:{height}px;border:0"></iframe>{told}'
     )
 
 

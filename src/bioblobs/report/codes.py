@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bioblobs.report.plain import facts
+from bioblobs.report.scorecard import code_row
 
 KNOWN = {
     "code",
@@ -17,9 +18,11 @@ KNOWN = {
     "composition",
     "secondary_structure",
     "enriched_classes",
+    "argues_for",
 }
 LOGO = "logo_svg"
-DRAWN = {LOGO, "logo", "motif", "members", "overlay"}
+EVIDENCE = "evidence"
+DRAWN = {LOGO, EVIDENCE, "logo", "motif", "members", "overlay"}
 """What the page has as pictures and lists."""
 
 
@@ -31,6 +34,7 @@ def page_code(code: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {key: code[key] for key in KNOWN if key in code}
     if logo := code.get(LOGO):
         made["logo"] = "data:image/svg+xml;base64," + base64.b64encode(str(logo).encode()).decode()
+    made[EVIDENCE] = code_row(code[EVIDENCE]) if code.get(EVIDENCE) else None
     made["facts"] = facts({key: _undrawn(value) for key, value in code.items() if key not in KNOWN | DRAWN})
     return made
 

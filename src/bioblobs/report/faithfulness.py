@@ -1,25 +1,18 @@
-"""What the stage ``faithfulness`` allows to say of importance, in plain words."""
+"""What the stage ``faithfulness`` allows to say of explanations, in plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bioblobs.results import interval
 
-SUPPORTED = (
-    "Removing the most important blob costs the predicted class more than removing a patch of as many "
-    "residues from anywhere else, so importance does point at residues that the model uses."
-)
-NO_EVIDENCE = (
-    "The interval includes zero: removing the most important blob is not distinguishable from removing a "
-    "patch of as many residues. In this run importance is no evidence of what decided a prediction."
-)
-AGAINST = (
-    "Removing the most important blob costs less than removing a patch of as many residues. In this run "
-    "importance doesn't show what decided a prediction."
-)
-UNKNOWN = "There are too few proteins to tell whether importance points at residues that matter."
+STATES = {
+    True: ("holds", "✓ holds"),
+    False: ("fails", "✗ does not hold"),
+    None: ("unknown", "– not measured"),
+}
+"""Outcome of a check -> style, words."""
 ROWS = {
     "without the most important blob": ("top_blob", "fall_top_blob"),
     "without as many random residues": ("top_blob", "fall_random_residues"),
@@ -30,17 +23,35 @@ ROWS = {
 }
 
 
-def verdict(faithfulness: Mapping[str, Any]) -> dict[str, str]:
-    """``kind`` (supported, none, against, unknown) and the sentence for it."""
-    difference = faithfulness["top_blob"]["more_than_random_patch"]
-    low, high = difference["low"], difference["high"]
-    if low is None or high is None:
-        return {"kind": "unknown", "text": UNKNOWN}
-    if low > 0:
-        return {"kind": "supported", "text": SUPPORTED}
-    return {"kind": "against", "text": AGAINST} if high < 0 else {"kind": "none", "text": NO_EVIDENCE}
+def believed(checks: Sequence[Mapping[str, Any]], verdict: str) -> dict[str, Any]:
+    """The verdict over all checks in words, and each check.
+
+    Args:
+        checks: name, holds (None: not measured), figure and text of each.
+        verdict: "green", "amber" or "red".
+    """
+    held, all_of = sum(check["holds"] is True for check in checks), len(checks)
+    titles = {
+        "green": f"Yes: all {all_of} checks hold",
+        "amber": f"In part: {held} of {all_of} checks {'holds' if held == 1 else 'hold'}",
+        "red": f"No: none of {all_of} checks holds",
+    }
+    return {
+        "kind": verdict,
+        "title": titles[verdict],
+        "checks": [
+            {
+                "name": check["name"].replace("angstrom", "Å"),
+                "state": STATES[check["holds"]][0],
+                "words": STATES[check["holds"]][1],
+                "figure": check["figure"],
+                "text": check["text"],
+            }
+            for check in checks
+        ],
+    }
 
 
 def falls(faithfulness: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Title and interval of each fall in probability that the verdict rests on."""
+    """Title and interval of the falls in probability when blobs are removed or hidden."""
     return [(title, interval(faithfulness[group][name])) for title, (group, name) in ROWS.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from bioblobs.report.confusion import class_counts, confusion
 from bioblobs.report.curves import removal_curves
 from bioblobs.report.data import class_table, leakage_tables
-from bioblobs.report.faithfulness import falls, verdict
+from bioblobs.report.faithfulness import believed, falls
 from bioblobs.report.plain import facts
 from bioblobs.report.scores import headline, score_tables
 
@@ -35,6 +35,8 @@ class Results:
         test: metrics/test.json.
         ablation: metrics/ablation.json.
         faithfulness: metrics/faithfulness.json.
+        checks: what they say, and of other seeds: name, holds (None: not measured), figure and text.
+        verdict: over all checks: "green", "amber" or "red".
         deletion, insertion: plots/faithfulness_deletion.csv, plots/faithfulness_insertion.csv.
     """
 
@@ -45,6 +47,8 @@ class Results:
     test: Mapping[str, Any]
     ablation: Mapping[str, Any]
     faithfulness: Mapping[str, Any]
+    checks: Sequence[Mapping[str, Any]]
+    verdict: str
     deletion: pd.DataFrame
     insertion: pd.DataFrame
 
@@ -59,7 +63,9 @@ def overview(results: Results) -> dict[str, Any]:
         "version": report["bioblobs_version"],
         "seed": report["seed"],
         "headline": headline(results.test),
-        "verdict": verdict(results.faithfulness),
+        "believed": believed(results.checks, results.verdict),
+        "additive": bool((report.get("explanation") or {}).get("base")),
+        "scorecard": any(code.get("evidence") for code in dataset["codes"]),
         "data": results.data,
         "classes": class_table(results.classes),
         "leakage": leakage_tables(results.leakage),

@@ -18,14 +18,17 @@ SCRIPTS = (
     "dom",
     "chains",
     "colours",
+    "colouring",
     "webgl",
     "structure",
     "strip",
+    "sum",
     "blobs",
     "protein",
     "gallery",
     "overlay",
     "codes",
+    "heatmap",
     "main",
 )
 """In page/, in the order in which they build on one another."""

@@ -8,21 +8,26 @@ from typing import Any
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.record import Protein
 from bioblobs.report.chains import pack_chain
+from bioblobs.report.sums import page_contributions, page_sum
 
 KEPT_OF_A_BLOB = ("blob", "importance", "code", "seed", "residues", "membership")
 SHOWN_CLASSES = 8
 """Most probable classes kept of a protein; true and predicted ones always are."""
 
 
-def page_proteins(records: Sequence[Mapping[str, Any]], chains: Sequence[Protein]) -> list[dict[str, Any]]:
+def page_proteins(
+    records: Sequence[Mapping[str, Any]], chains: Sequence[Protein], base: Mapping[str, float] | None
+) -> list[dict[str, Any]]:
     """The proteins as page/*.js read them.
 
     Args:
         records: as ``proteins`` in interpretation/schema.json; ``true`` may be empty.
         chains: the residues that the records' indices count, in the same order.
+        base: class -> what it has before any blob is read; None with an attention head.
 
     Raises:
-        BioBlobsError: a record that is of another length than its chain, or two of one id.
+        BioBlobsError: a record that is of another length than its chain, two of one id, or contributions
+            without a base.
     """
     if len(records) != len(chains):
         raise BioBlobsError(f"report: {len(records)} records for {len(chains)} chains")
@@ -37,7 +42,9 @@ def page_proteins(records: Sequence[Mapping[str, Any]], chains: Sequence[Protein
         if record["id"] in seen:
             raise BioBlobsError(f"report: two proteins are named {record['id']}; give them different names")
         seen.add(record["id"])
-    return [_page_protein(record, chain, labelled) for record, chain in zip(records, chains, strict=True)]
+    return [
+        _page_protein(record, chain, labelled, base) for record, chain in zip(records, chains, strict=True)
+    ]
 
 
 def outcome(record: Mapping[str, Any], labelled: bool) -> str:
@@ -50,7 +57,10 @@ def outcome(record: Mapping[str, Any], labelled: bool) -> str:
     return "partly" if true & predicted else "wrong"
 
 
-def _page_protein(record: Mapping[str, Any], chain: Protein, labelled: bool) -> dict[str, Any]:
+def _page_protein(
+    record: Mapping[str, Any], chain: Protein, labelled: bool, base: Mapping[str, float] | None
+) -> dict[str, Any]:
+    shown = page_sum(record, base)
     return {
         "id": record["id"],
         "length": record["length"],
@@ -58,7 +68,11 @@ def _page_protein(record: Mapping[str, Any], chain: Protein, labelled: bool) -> 
         "predicted": record["predicted"],
         "outcome": outcome(record, labelled),
         "probabilities": _main_probabilities(record),
-        "blobs": [{key: blob[key] for key in KEPT_OF_A_BLOB} for blob in record["blobs"]],
+        "sum": shown,
+        "blobs": [
+            {key: blob[key] for key in KEPT_OF_A_BLOB} | page_contributions(blob, shown)
+            for blob in record["blobs"]
+        ],
         "chain": pack_chain(chain),
     }
 

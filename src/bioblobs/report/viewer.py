@@ -1,6 +1,6 @@
 """Proteins in three dimensions as one HTML file: what `bioblobs predict` writes, and part of the report.
 
-write_viewer(Path("index.html"), records, proteins, classes, "Predictions")
+write_viewer(Path("index.html"), records, proteins, classes, "Predictions", explanation=explanation)
 """
 
 from __future__ import annotations
@@ -21,22 +21,26 @@ def write_viewer(
     classes: Mapping[str, str],
     title: str,
     note: str = "",
+    explanation: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a page with a list of proteins, a 3-D view of each, and which of them share a code.
 
     Args:
         path: the HTML file; its folder is made. Written whole or not at all.
-        records: one a protein, as ``proteins`` in interpretation/schema.json; ``true`` may be empty, and
+        records: one per protein, as ``proteins`` in interpretation/schema.json; ``true`` may be empty, and
             then nothing is called right or wrong.
         proteins: the residues that the records' indices count (N, CA, C, O in angstrom), in the same order.
         classes: class identifier -> name.
         title: heading of the page.
         note: a sentence under it, of what the reader should know of model and limits.
+        explanation: ``explanation`` of the same schema, or ``model`` of predictions.json; ``base`` is read
+            of it. None, or a base of None: an attention head, whose blobs have weights and no sum.
 
     Raises:
-        BioBlobsError: a record and its protein differ in length, or two have one id.
+        BioBlobsError: a record and its protein differ in length, two have one id, or blobs have contributions
+            but the model no base.
     """
-    write_page(path, viewer_data(records, proteins, classes, note), None, title)
+    write_page(path, viewer_data(records, proteins, classes, note, explanation), None, title)
 
 
 def viewer_data(
@@ -44,14 +48,18 @@ def viewer_data(
     proteins: Sequence[Protein],
     classes: Mapping[str, str],
     note: str,
+    explanation: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the scripts of a page read: proteins and class names; no codebook, no data set."""
+    """Data that the scripts of a page read: proteins and class names; no codebook, no data set."""
+    base = explanation.get("base") if explanation else None
     return {
         "note": note,
         "classes": dict(classes),
-        "proteins": page_proteins(records, proteins),
+        "additive": base is not None,
+        "proteins": page_proteins(records, proteins, base),
         "total": len(records),
         "codes": [],
         "map": None,
+        "scorecard": None,
         "background": None,
     }

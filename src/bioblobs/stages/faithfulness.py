@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.report import Report, measure
-from bioblobs.faithfulness.sites import enrichment, read_sites, site_residues
+from bioblobs.faithfulness.site_table import find_sites, read_sites
+from bioblobs.faithfulness.sites import enrichment
+from bioblobs.faithfulness.verdict import checks, verdict
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
 from bioblobs.results import interval, write_json, write_table
@@ -26,8 +28,11 @@ def run(config: Config, paths: Paths) -> None:
     """Write faithfulness.json, curves and a table a chain, for the split that is asked for."""
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
-    sites = read_sites(Path(keys.sites))
+    listed = read_sites(Path(keys.sites))
     store = open_store(paths.prepared, config.data)
+    sites = find_sites(store, listed)
+    for line in sites.warnings():
+        print(line, flush=True)
     path = Path(paths.checkpoint) if paths.checkpoint else paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)
@@ -36,16 +41,18 @@ def run(config: Config, paths: Paths) -> None:
     untrained = untrained_model(card, seed)
     report = measure(model, untrained, chains, keys.gradient_steps, keys.deletion_repeats, seed)
     ids = np.array(store.table()["id"])[chains.rows].tolist()
-    site, unmatched = site_residues(chains, ids, sites)
-    found = enrichment(chains, report.explained, site, seed)
-    metrics = {"split": keys.split, **report.metrics, "sites": found and {**found, "not_found": unmatched}}
+    found = enrichment(chains, report.explained, sites.of(chains), seed)
+    annotated = {**(found or {}), "not_found": sites.counts()} if len(listed) else None
+    metrics = {"split": keys.split, **report.metrics, "sites": annotated}
+    made = checks(metrics, None)  # the report, which knows of other seeds, asks again
+    metrics |= {"checks": made, "verdict": verdict(made)}
     write_json(Path(paths.metrics) / "faithfulness.json", metrics)
     for name, table in report.plots.items():
         write_table(Path(paths.plots) / f"faithfulness_{name}.csv", table)
-    table = report.proteins.assign(target=np.array(store.classes)[report.proteins["target"]])
-    table.insert(0, "id", ids)
-    write_table(Path(paths.output) / "faithfulness" / "proteins.csv", table)
-    for line in summary(report, metrics["sites"]):
+    proteins = report.proteins.assign(target=np.array(store.classes)[report.proteins["target"]])
+    proteins.insert(0, "id", ids)
+    write_table(Path(paths.output) / "faithfulness" / "proteins.csv", proteins)
+    for line in [*summary(report, annotated), *judged(made)]:
         print(line)
 
 
@@ -66,7 +73,9 @@ def chosen_rows(store: Store, split: str, most: int | None, seed: int) -> Rows:
 def summary(report: Report, sites: dict[str, Any] | None) -> list[str]:
     """What came out, in a few lines."""
     m = report.metrics
-    lines = [f"{'area under the curve':28s}{'deletion (low is good)':30s}insertion (high is good)"]
+    error = m["sum"]["largest_error"]
+    lines = [f"sum: {'this head does not add up' if error is None else f'largest error {error:.1e}'}"]
+    lines += [f"{'area under the curve':28s}{'deletion (low is good)':30s}insertion (high is good)"]
     lines += [
         f"{name:28s}{interval(m['deletion'][name]):30s}{interval(m['insertion'][name])}"
         for name in m["deletion"]
@@ -87,6 +96,13 @@ def summary(report: Report, sites: dict[str, Any] | None) -> list[str]:
             for name, values in m[group].items()
         ]
     return [*lines, f"sites: {sites or 'none annotated'}"]
+
+
+def judged(made: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per check, and the verdict."""
+    said = {True: "holds", False: "does not hold", None: "not measured"}
+    lines = [f"check: {each['name']}: {said[each['holds']]}; {each['figure']}" for each in made]
+    return [*lines, f"verdict: {verdict(made)}"]
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.logo import LOGOS
 from bioblobs.interpretation.membership import blob_table
 from bioblobs.interpretation.reading import SCHEMA_VERSION
-from bioblobs.interpretation.records import protein_records
+from bioblobs.interpretation.records import explanation, protein_records
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
@@ -42,7 +42,9 @@ def run(config: Config, paths: Paths) -> None:
     for batch, prediction in predictions(model, store, rows, "interpret"):
         records += protein_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
-    codes = describe_codes(store, rows, records, significance, seed)
+    scorecard = model.scorecard()
+    rows_of_codes = None if scorecard is None else scorecard.double().numpy()
+    codes = describe_codes(store, rows, records, significance, seed, rows_of_codes)
     summary |= codes.summary
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -54,6 +56,7 @@ def run(config: Config, paths: Paths) -> None:
             "multilabel": store.multilabel,
             "classes": dict(zip(store.classes, store.class_names, strict=True)),
         },
+        "explanation": explanation(model, card["architecture"], store.classes),
         "dataset": summary,
         "proteins": records,
     }
@@ -89,8 +92,10 @@ def _plots(plots: Path, records: list[Any], summary: dict[str, Any]) -> None:
 
 
 def _say(summary: dict[str, Any]) -> None:
-    blobs, codebook = summary["blobs"], summary["codebook"]
-    print(f"blobs: {blobs['per_protein']:.1f} a protein, {blobs['mean_size']:.1f} residues")
+    blobs, codebook, importance = summary["blobs"], summary["codebook"], summary["importance"]
+    print(f"blobs: {blobs['per_protein']:.1f} per protein, {blobs['mean_size']:.1f} residues")
+    if importance["share_against"] is not None:
+        print(f"blobs that argue against the predicted class: {importance['share_against']:.0%}")
     if blobs["saturated"]:
         print(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
     print(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes used")

@@ -12,6 +12,7 @@ import pandas as pd
 from bioblobs.datasets.prepare import open_store
 from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.faithfulness.verdict import checks, verdict
 from bioblobs.parameters.parsing import parse
 from bioblobs.parameters.schema import Config, Paths
 from bioblobs.report.chains import stored_protein
@@ -20,6 +21,7 @@ from bioblobs.report.codes import LOGO, page_code
 from bioblobs.report.overlay import Trace, with_overlay
 from bioblobs.report.overview import Results, overview
 from bioblobs.report.page import write_page
+from bioblobs.report.scorecard import scorecard
 from bioblobs.report.selection import shown_rows
 from bioblobs.report.viewer import viewer_data
 from bioblobs.training.checkpoint import network_weights, read_checkpoint
@@ -46,6 +48,7 @@ def run(config: Config, paths: Paths) -> None:
         [stored_protein(store, int(rows[place])) for place in shown],
         report["task"]["classes"],
         note="",
+        explanation=report.get("explanation"),
     )
     data["total"] = len(records)
     by_id = {record["id"]: record for record in records}
@@ -60,6 +63,7 @@ def run(config: Config, paths: Paths) -> None:
         for code in report["dataset"]["codes"]
     ]
     data["background"] = report["dataset"]["background"]
+    data["scorecard"] = scorecard(report["dataset"]["codes"])
     data["map"] = _code_map(paths.final_checkpoint(1))
     path = Path(paths.output) / "report" / "index.html"
     write_page(path, data, overview(results), "BioBlobs report")
@@ -73,6 +77,8 @@ def read_results(paths: Paths) -> Results:
         BioBlobsError: naming the file that is missing or cannot be read.
     """
     metrics, plots = Path(paths.metrics), Path(paths.plots)
+    faithfulness, seeds = _read(metrics / "faithfulness.json"), metrics / "seeds.json"
+    made = checks(faithfulness, _read(seeds) if seeds.exists() else None)
     return Results(
         report=_read(_report_file(paths)),
         data=_read(metrics / "data.json"),
@@ -80,7 +86,9 @@ def read_results(paths: Paths) -> Results:
         leakage=_read(metrics / "leakage.json"),
         test=_read(metrics / "test.json"),
         ablation=_read(metrics / "ablation.json"),
-        faithfulness=_read(metrics / "faithfulness.json"),
+        faithfulness=faithfulness,
+        checks=made,
+        verdict=verdict(made),
         deletion=_read_table(plots / "faithfulness_deletion.csv"),
         insertion=_read_table(plots / "faithfulness_insertion.csv"),
     )

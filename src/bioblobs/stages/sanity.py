@@ -1,7 +1,7 @@
-"""Sanity checks that need other trainings: another seed, and labels that mean nothing (`make sanity`).
+"""A sanity check that needs another training: labels that mean nothing (`make sanity`).
 
-No stage of dvc.yaml: each training takes as long as the default run's. The trained model is the one that
-`dvc repro` left; the others see the same proteins, and are trained by the same stages.
+No stage of dvc.yaml: it takes as long as the default run's training. The trained model is the one that `dvc repro`
+left; the other sees the same proteins, and is trained by the same stages. Other seeds: `make seeds`.
 """
 
 from __future__ import annotations
@@ -43,31 +43,29 @@ PERMUTED = "permuted_labels"
 
 
 def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
-    """Train the others, compare their explanations with the trained model's, write metrics/sanity.json."""
+    """Train the other, compare its explanations with the trained model's, write metrics/sanity.json."""
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
     store = open_store(paths.prepared, config.data)
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)
-    others = {}
-    for name, other_seed in ((f"seed_{seed + 1}", seed + 1), (PERMUTED, seed)):
-        folder = Path(paths.output) / "sanity" / name
-        place = Paths(*(str(folder / part) for part in ("prepared", "models", "metrics", "plots")))
-        shutil.rmtree(folder, ignore_errors=True)
-        copy_store(store, Path(place.prepared), other_seed, permute=name == PERMUTED)
-        print(f"== training {name}", flush=True)
-        others[name] = trained(args, place, other_seed)
+    folder = Path(paths.output) / "sanity" / PERMUTED
+    place = Paths(*(str(folder / part) for part in ("prepared", "models", "metrics", "plots")))
+    shutil.rmtree(folder, ignore_errors=True)
+    copy_with_permuted_labels(store, Path(place.prepared), seed)
+    print(f"== training {PERMUTED}", flush=True)
+    others = {PERMUTED: trained(args, place)}
     chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
     metrics = {"split": keys.split, "proteins": len(chains), **sanity(model, others, chains, seed)}
     write_json(Path(paths.metrics) / "sanity.json", metrics)
     print(f"written: {Path(paths.metrics) / 'sanity.json'}")
 
 
-def copy_store(store: Store, target: Path, seed: int, permute: bool) -> None:
-    """The same proteins under another ``train.seed``; with labels exchanged at random if ``permute``.
+def copy_with_permuted_labels(store: Store, target: Path, seed: int) -> None:
+    """The same proteins with labels exchanged at random.
 
-    Labels are exchanged among the training proteins and among the validation proteins, so that neither the
+    They are exchanged among the training proteins and among the validation proteins, so that neither the
     training nor the choice of the best epoch sees a true one. Arrays are linked, not copied.
     """
     target.mkdir(parents=True)
@@ -75,23 +73,18 @@ def copy_store(store: Store, target: Path, seed: int, permute: bool) -> None:
         if path.is_file() and path.name not in (META, "labels.npy"):
             os.symlink(path.resolve(), target / path.name)
     labels = np.array(store.labels)
-    if permute:
-        rng = np.random.default_rng(seed)
-        for split in SPLITS[:2]:
-            rows = store.rows(split)
-            labels[rows] = labels[rng.permutation(rows)]
-    meta = {**store.meta, "parameters": {**store.meta["parameters"], "seed": seed}}
-    meta["arrays"] = {**meta["arrays"], "labels": write_array(target / "labels.npy", labels)}
+    rng = np.random.default_rng(seed)
+    for split in SPLITS[:2]:
+        rows = store.rows(split)
+        labels[rows] = labels[rng.permutation(rows)]
+    arrays = {**store.meta["arrays"], "labels": write_array(target / "labels.npy", labels)}
+    meta = {**store.meta, "arrays": arrays}
     write_json(target / META, {**meta, "content_sha256": seal(meta)})
 
 
-def trained(args: Sequence[str], paths: Paths, seed: int) -> BioBlobs:
-    """The model that the training stages make at these paths, with this seed."""
-    flags = [
-        *args,
-        f"--train.seed={seed}",
-        *(f"--paths.{name}={value}" for name, value in vars(paths).items()),
-    ]
+def trained(args: Sequence[str], paths: Paths) -> BioBlobs:
+    """The model that the training stages make at these paths."""
+    flags = [*args, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
     Stage0CLI(["fit", *flags])
     init_codebook.run(*parse(__doc__ or "", flags))
     Stage1CLI(["fit", *flags])

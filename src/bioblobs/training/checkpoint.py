@@ -29,7 +29,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """The checkpoint at ``path``, on the CPU.
 
     Raises:
-        BioBlobsError: there is none, or it is damaged or not one of ours.
+        BioBlobsError: there is none, or it is damaged, not one of ours or of another format.
     """
     if not Path(path).is_file():
         raise BioBlobsError(f"{path}: no checkpoint there; run the stage that makes it first")
@@ -38,9 +38,23 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except Exception as error:  # the unpickler raises a dozen kinds on bytes that are not its own
         raise BioBlobsError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
     card = content.get("card") if isinstance(content, dict) else None
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise BioBlobsError(f"{path}: not a BioBlobs checkpoint of format {FORMAT}")
+    found = card.get("format") if isinstance(card, dict) else None
+    if not isinstance(card, dict) or type(found) is not int:
+        raise BioBlobsError(f"{path}: not a BioBlobs checkpoint (no card with a format in it)")
+    if found != FORMAT:
+        raise BioBlobsError(f"{path}: {_other_format(card, found)}")
     return content
+
+
+def _other_format(card: Mapping[str, Any], found: int) -> str:
+    """What to do about a checkpoint of another format."""
+    made = card.get("made_with") or {}
+    commit = (made.get("code") or {}).get("commit")
+    other = f"git checkout {commit[:10]}" if commit else "another commit of this repository"
+    says = f"a BioBlobs checkpoint of format {found}, this version reads {FORMAT}; "
+    if found > FORMAT:
+        return says + f"update this version, or use the one that made it ({other})"
+    return says + f"train again, or use the version that made it ({other})"
 
 
 def write_checkpoint(path: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:

@@ -1,34 +1,58 @@
-// The list of a protein's blobs: a button each; the selected one shows its residues and who shares its code.
+// The list of a protein's blobs: a button each, with bars; the selected one shows its residues and who shares its code.
 const blobsView = (() => {
   const list = byId("blobs");
-  let shown = null; // { protein, labels, onPick }
+  const title = byId("blobs-title"), explained = byId("blobs-explained");
+  const A_BLOB = "A blob is a connected group of residues that the model reads as one unit. ";
+  let shown = null; // { protein, labels, actions }
 
-  function show(protein, labels, onPick) {
-    shown = { protein, labels, onPick };
-    draw();
+  function show(protein, labels, actions) {
+    shown = { protein, labels, actions };
+    title.textContent = protein.sum ? "How the prediction adds up" : "Blobs, most important first";
+    explained.textContent = protein.sum ? sumWords(protein)
+      : `${A_BLOB}Importance is the attention weight: it sums to 100 % over the blobs of a protein.`;
+    byId("sum").classList.toggle("uncoded", protein.blobs.every((blob) => blob.code === null));
+    sumView.show(protein);
+    list.replaceChildren(...protein.blobs.map(item));
+    if (!protein.blobs.length) list.replaceChildren(h("li", {}, "The model found no blob in this protein."));
+    paint();
   }
 
-  function draw() {
-    if (!shown) return;
-    list.replaceChildren(...shown.protein.blobs.map(item));
-    if (!shown.protein.blobs.length) list.replaceChildren(h("li", {}, "The model found no blob in this protein."));
+  function sumWords(protein) {
+    const unsupported = protein.blobs.every((blob) => blob.contributions[0] <= 0);
+    return `${A_BLOB}Each class starts from a base; blob after blob adds to it (blue) or takes from it (orange). The sum is the class's logit: ` +
+      "the higher, the more probable. Without a blob the sum changes by just its bar." +
+      (unsupported ? ` No blob argues for ${className(protein.sum[0].class)} here: the base decided.` : "");
   }
 
   function item(blob) {
-    const most = shown.protein.blobs[0].importance || 1;
-    const code = blob.code === null ? null : h("a", { href: href("code", { n: blob.code }) }, `code ${blob.code}`);
-    const button = h("button", { type: "button", class: "blob-button", "aria-pressed": "false", "data-blob": blob.blob,
-      "aria-label": `Blob ${blobNumber(blob)}, importance ${percent(blob.importance, 1)}, ${count(blob.residues.length, "residue")}`,
-      onclick: () => shown.onPick(blob.blob) },
-      numberBadge(blob),
-      h("span", { class: "bar", "aria-hidden": "true" }, h("span", { style: `width:${(100 * blob.importance) / most}%` })),
-      h("span", { class: "share" }, percent(blob.importance, 1)), h("span", { class: "size" }, `${blob.residues.length} res.`));
+    const code = blob.code === null ? null : h("a", { class: "of-code", href: href("code", { n: blob.code }) }, `code ${blob.code}`);
+    const said = shown.protein.sum ? sumView.words(blob) : share(shown.protein, blob);
+    const button = h("button", { type: "button", class: shown.protein.sum ? "blob-button sum-row" : "blob-button", "aria-pressed": "false",
+      "data-blob": blob.blob, "aria-label": `Blob ${blobNumber(blob)}, ${said}, ${count(blob.residues.length, "residue")}`,
+      onclick: () => shown.actions.pick(blob.blob),
+      onmouseenter: () => shown.actions.point(blob.blob), onmouseleave: () => shown.actions.point(null),
+      onfocus: () => shown.actions.point(blob.blob), onblur: () => shown.actions.point(null) },
+      h("span", { class: "number" }, blobNumber(blob)), ...(shown.protein.sum ? sumView.bars(blob) : weight(blob)));
     return h("li", {}, h("div", { class: "blob-row" }, button, code), h("div", { class: "detail", hidden: true }));
   }
 
-  function numberBadge(blob) {
-    const background = blobColour(blob.rank);
-    return h("span", { class: "number", style: `background:${background};color:${textOn(background)}` }, blobNumber(blob));
+  /** The bar of an attention weight. */
+  function weight(blob) {
+    const most = shown.protein.blobs[0].importance || 1;
+    return [h("span", { class: "bar", "aria-hidden": "true" }, h("span", { style: `width:${(100 * blob.importance) / most}%` })),
+      h("span", { class: "share" }, percent(blob.importance, 1)), h("span", { class: "size" }, `${blob.residues.length} res.`)];
+  }
+
+  /** Numbers have the colour that their blobs have in the other views. */
+  function paint() {
+    list.querySelectorAll(".number").forEach((badge, rank) => {
+      badge.style.background = colouring.of(shown.protein.blobs[rank]);
+      badge.style.color = textOn(colouring.of(shown.protein.blobs[rank]));
+    });
+  }
+
+  function point(pointed) {
+    for (const button of list.querySelectorAll(".blob-button")) button.classList.toggle("hot", Number(button.dataset.blob) === pointed);
   }
 
   function select(chosen) {
@@ -45,8 +69,9 @@ const blobsView = (() => {
   function details(blob) {
     const sequence = blob.residues.map((residue) => shown.protein.chain.sequence[residue]).join("");
     const certain = blob.membership.reduce((sum, p) => sum + p, 0) / blob.membership.length;
+    const importance = shown.protein.sum ? `${percent(blob.importance, 1)} of what argues for the class; ` : "";
     return [
-      h("p", {}, `Residues ${residueRanges(blob.residues, shown.labels)}`),
+      h("p", {}, `${importance}${count(blob.residues.length, "residue")}: ${residueRanges(blob.residues, shown.labels)}`),
       h("p", {}, h("span", { class: "seq" }, sequence), ` grown from ${shown.labels[blob.seed]}; mean membership ${certain.toFixed(2)}`),
       ...sharing(blob),
     ];
@@ -55,9 +80,10 @@ const blobsView = (() => {
   function sharing(blob) {
     if (blob.code === null) return [];
     const others = holdersOf(blob.code).filter(({ protein }) => protein !== shown.protein);
-    if (!others.length) return [h("p", {}, `No other protein here holds code ${blob.code}.`)];
+    const code = h("a", { href: href("code", { n: blob.code }) }, `code ${blob.code}`);
+    if (!others.length) return [h("p", {}, "No other protein here holds ", code, ".")];
     return [
-      h("p", {}, `${count(others.length, "other protein")} with code ${blob.code}:`),
+      h("p", {}, `${count(others.length, "other protein")} with `, code, ":"),
       h("ul", { class: "links", "data-code": blob.code },
         others.map(({ protein, blobs }) => h("li", {}, proteinLink(protein, blobs[0].blob)))),
     ];
@@ -71,7 +97,8 @@ const blobsView = (() => {
     event.preventDefault();
     buttons[at + step].focus();
   });
-  return { show, select, draw };
+  colouring.listen(() => shown && paint());
+  return { show, select, point };
 })();
 
 /** Proteins that hold a code, each with its blobs of that code, most important first. */

@@ -8,6 +8,7 @@ const codesView = (() => {
   const firstClass = (code) => code.enriched_classes?.[0] ?? null;
   const classOrder = Object.keys(page.classes);
   const coloured = classOrder.length <= COLOURED;
+  const scored = page.codes.some((code) => code.evidence);
   let drawn = false;
 
   function show() {
@@ -95,13 +96,15 @@ const codesView = (() => {
       h("th", { scope: "row" }, h("a", { href: href("code", { n: code.code }) }, `code ${code.code}`)),
       h("td", { class: "num" }, String(code.blobs)), h("td", { class: "num" }, String(code.proteins)),
       h("td", { class: "num side" }, percent(code.mean_importance)), h("td", { class: "num side" }, code.mean_size.toFixed(1)),
-      h("td", { class: "side" }, mainStructure(code)), h("td", {}, enrichedText(code))));
+      h("td", { class: "side" }, mainStructure(code)), scored ? h("td", {}, argued(code)) : null, h("td", {}, enrichedText(code))));
+    const columns = [["code", null], ["blobs", "num"], ["proteins", "num"], ["importance", "num side"], ["size", "num side"], ["structure", "side"],
+      ...(scored ? [["argues for", null]] : []), ["enriched classes", null]];
     return [h("h2", {}, "Codes in use"), h("p", { class: "explain" }, "Most used first. A class is named where proteins holding the code have it more often than others " +
       "(Fisher's exact test, corrected for the number of tests)."),
-      h("table", {}, h("thead", {}, h("tr", {}, ["code", "blobs", "proteins", "importance", "size", "structure", "enriched classes"]
-        .map((title, at) => h("th", { scope: "col", class: [null, "num", "num", "num side", "num side", "side", null][at] }, title)))), h("tbody", {}, rows))];
+      h("table", {}, h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)))), h("tbody", {}, rows))];
   }
 
+  const argued = (code) => (code.argues_for ? className(code.argues_for) : "no class");
   const enrichedText = (code) => (code.enriched_classes ?? []).map((each) => each.name).join("; ") || "–";
 
   function mainStructure(code) {
@@ -120,6 +123,7 @@ const codesView = (() => {
     return [
       h("p", { class: "explain" }, `${count(code.blobs, "blob")} in ${count(code.proteins, "protein")} of the test set; mean importance ` +
         `${percent(code.mean_importance, 1)}, mean size ${code.mean_size.toFixed(1)} residues.`),
+      ...(code.evidence ? evidence(code) : []),
       ...(code.logo ? [h("h2", {}, "Sequence logo"), h("img", { class: "logo", src: code.logo, alt: `Sequence logo of code ${code.code}` })] : []),
       h("h2", {}, "Classes it is enriched in"), enrichment(code),
       h("h2", {}, "Amino acids"),
@@ -131,6 +135,25 @@ const codesView = (() => {
       ...overlayView.section(code),
       ...(code.facts.length ? [h("h2", {}, "More"), pairs(["measured", "value"], code.facts)] : []),
     ];
+  }
+
+  /** The code's row of the scorecard as bars to both sides of zero. */
+  function evidence(code) {
+    const { entries, hidden } = code.evidence;
+    const largest = Math.max(...entries.map(([, value]) => Math.abs(value))) || 1;
+    const best = entries[0];
+    const said = code.argues_for
+      ? h("p", { id: "argues-for" }, "Argues for ", h("strong", {}, className(code.argues_for)), `: each blob of this code adds ${signed(best[1], largest)} to its logit.`)
+      : h("p", { id: "argues-for" }, "Argues for no class.");
+    const few = hidden ? ` The ${entries.length / 2} classes with most for and most against; ${count(hidden, "class", "classes")} between them are left out.` : "";
+    return [h("h2", {}, "What it argues for"), said,
+      h("p", { class: "explain" }, `Its row of the scorecard: what a blob of this code contributes to each class, wherever it is found.${few}`),
+      h("table", { class: "evidence" }, h("thead", { class: "spoken" }, h("tr", {}, ["class", "", "contribution"].map((text) => h(text ? "th" : "td", text ? { scope: "col" } : {}, text)))),
+        h("tbody", {}, entries.map(([id, value], at) => h("tr", { class: hidden && at === entries.length / 2 ? "after-gap" : null, "data-class": id },
+          h("th", { scope: "row" }, className(id)),
+          h("td", { class: "both-ways", "aria-hidden": "true" }, h("span", { class: "zero", style: "left:50%" }),
+            h("span", { class: `step ${value < 0 ? "against" : "for"}`, style: `left:${50 - (value < 0 ? (50 * -value) / largest : 0)}%;width:${(50 * Math.abs(value)) / largest}%` })),
+          h("td", { class: "num" }, signed(value, largest))))))];
   }
 
   function pairs(titles, rows) {

@@ -23,8 +23,16 @@ function luminance(hex) {
 /** Black or white, whichever reads better on a colour (contrast of 4.5 or more with any). */
 const textOn = (hex) => (luminance(hex) > 0.179 ? "#000000" : "#ffffff");
 
+/** Of a contribution, as signed_colour in palette.py, with the ends of the reader's colour scheme. */
+function signedColour(value, largest) {
+  const share = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
+  return mixed(colour("neither"), colour(value > 0 ? "for" : "against"), share);
+}
+
 /** From --low to --high for a share from 0 to 1. */
-function shade(share) {
-  const [low, high] = [channels(colour("low")), channels(colour("high"))];
-  return "#" + low.map((from, at) => Math.round(from + (high[at] - from) * share).toString(16).padStart(2, "0")).join("");
+const shade = (share) => mixed(colour("low"), colour("high"), share);
+
+function mixed(low, high, share) {
+  const end = channels(high);
+  return "#" + channels(low).map((from, at) => Math.round(from + (end[at] - from) * share).toString(16).padStart(2, "0")).join("");
 }

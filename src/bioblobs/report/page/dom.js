@@ -22,6 +22,12 @@ function filled(element, attributes, children) {
 }
 
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+/** A number with its sign, to digits that suit a scale of that size. */
+function signed(value, scale) {
+  const text = Math.abs(value).toFixed(scale >= 100 ? 0 : scale >= 1 ? 2 : 3);
+  return Number(text) === 0 ? text : `${value < 0 ? "−" : "+"}${text}`;
+}
+
 const className = (id) => page.classes[id] ?? id;
 const classNames = (ids) => ids.map(className).join("; ");
 const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

@@ -9,6 +9,7 @@ function open() {
   const protein = page.proteins.find((each) => each.id === parameters.get("id"));
   if (name === "protein" && !protein) name = "proteins";
   for (const view of views) view.hidden = view.dataset.view !== name;
+  if (name === "overview") heatmapView.show();
   if (name === "proteins") galleryView.show(parameters);
   if (name === "protein") proteinView.show(protein, parameters.has("blob") ? Number(parameters.get("blob")) : null);
   if (name === "codes") codesView.show();

@@ -3,9 +3,10 @@ const proteinView = (() => {
   let chosen = null;
   let current = null;
 
-  // Blobs by importance; a rank gives a blob its colour in every view.
+  // Blobs by contribution to the explained class, or by attention weight; the rank is the number of a blob in every view.
+  const worth = (blob) => blob.contributions?.[0] ?? blob.importance;
   for (const protein of page.proteins) {
-    protein.blobs.sort((a, b) => b.importance - a.importance || a.blob - b.blob).forEach((blob, rank) => (blob.rank = rank));
+    protein.blobs.sort((a, b) => worth(b) - worth(a) || a.blob - b.blob).forEach((blob, rank) => (blob.rank = rank));
   }
 
   function show(protein, blob) {
@@ -21,9 +22,11 @@ const proteinView = (() => {
     byId("protein-title").textContent = protein.id;
     byId("prediction").replaceChildren(...prediction(protein));
     neighbours(protein);
-    blobsView.show(protein, labels, toggle);
-    stripView.show(protein, labels, blobOf, toggle);
-    structureView.show(protein, labels, blobOf, toggle);
+    const actions = { pick: toggle, point };
+    colouring.open(protein);
+    blobsView.show(protein, labels, actions);
+    stripView.show(protein, labels, blobOf, actions);
+    structureView.show(protein, labels, blobOf, actions);
   }
 
   function prediction(protein) {
@@ -60,9 +63,13 @@ const proteinView = (() => {
     structureView.select(blob);
   }
 
+  /** A blob that is pointed at in one view stands out in all. */
+  function point(blob) {
+    for (const view of [blobsView, stripView, structureView]) view.point(blob);
+  }
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && current && !byId("strip").closest("[data-view]").hidden) select(null);
   });
-  scheme.addEventListener("change", () => current && (blobsView.draw(), select(chosen)));
   return { show };
 })();

@@ -1,13 +1,12 @@
 // The sequence: one option of a list box a residue; a cursor moves over them, Enter selects a residue's blob.
 const stripView = (() => {
   const strip = byId("strip"), status = byId("residue");
-  let shown = null; // { protein, labels, blobOf, onPick, options }
+  let shown = null; // { protein, labels, blobOf, actions, options }
   let cursor = 0;
 
-  function show(protein, labels, blobOf, onPick) {
-    const options = [...protein.chain.sequence].map((letter, residue) => option(letter, residue, blobOf[residue],
-      describeResidue(protein, labels, blobOf, residue)));
-    shown = { protein, labels, blobOf, onPick, options };
+  function show(protein, labels, blobOf, actions) {
+    const options = [...protein.chain.sequence].map((letter, residue) => option(letter, residue, blobOf[residue]));
+    shown = { protein, labels, blobOf, actions, options };
     const tens = [];
     for (let at = 0; at < options.length; at += 10) {
       tens.push(h("div", { class: "ten", role: "presentation" },
@@ -20,9 +19,9 @@ const stripView = (() => {
     paint();
   }
 
-  function option(letter, residue, blob, label) {
+  function option(letter, residue, blob) {
     return h("span", { id: `residue-${residue}`, class: blob ? "res in" : "res", role: "option", "aria-selected": "false",
-      "aria-label": label, title: label, "data-residue": residue },
+      "data-residue": residue },
       letter, h("small", { "aria-hidden": "true" }, blob ? blobNumber(blob) : ""));
   }
 
@@ -30,8 +29,10 @@ const stripView = (() => {
     if (!shown) return;
     shown.options.forEach((each, residue) => {
       const blob = shown.blobOf[residue];
+      each.title = describeResidue(shown.protein, shown.labels, shown.blobOf, residue);
+      each.setAttribute("aria-label", each.title);
       if (!blob) return;
-      const background = blobColour(blob.rank);
+      const background = colouring.of(blob);
       each.style.background = background;
       each.style.color = textOn(background);
     });
@@ -43,6 +44,10 @@ const stripView = (() => {
       const blob = shown.blobOf[residue];
       each.setAttribute("aria-selected", String(Boolean(blob) && blob.blob === chosen));
     });
+  }
+
+  function point(pointed) {
+    shown.options.forEach((each, residue) => each.classList.toggle("hot", pointed !== null && shown.blobOf[residue]?.blob === pointed));
   }
 
   function moveTo(residue) {
@@ -57,7 +62,7 @@ const stripView = (() => {
 
   function pick() {
     const blob = shown.blobOf[cursor];
-    shown.onPick(blob ? blob.blob : null);
+    shown.actions.pick(blob ? blob.blob : null);
   }
 
   const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -10, ArrowDown: 10, Home: -Infinity, End: Infinity };
@@ -73,7 +78,12 @@ const stripView = (() => {
     moveTo(Number(option.dataset.residue));
     pick();
   });
+  strip.addEventListener("mouseover", (event) => {
+    const option = event.target.closest("[data-residue]");
+    if (shown) shown.actions.point((option && shown.blobOf[Number(option.dataset.residue)]?.blob) ?? null);
+  });
+  strip.addEventListener("mouseleave", () => shown && shown.actions.point(null));
   strip.addEventListener("focus", () => shown && moveTo(cursor));
-  scheme.addEventListener("change", paint);
-  return { show, select };
+  colouring.listen(paint);
+  return { show, select, point };
 })();

@@ -1,9 +1,9 @@
 // The 3-D view: 3Dmol.js draws the backbone; blobs are coloured, numbered, and can be picked.
 const structureView = (() => {
   let viewer = null;
-  let shown = null; // { protein, labels, indexOf, onPick }
-  let chosen = null;
-  const stage = byId("stage"), tip = byId("tip"), mode = byId("colour-by");
+  let shown = null; // { protein, labels, blobOf, indexOf, actions }
+  let chosen = null, pointed = null;
+  const stage = byId("stage"), tip = byId("tip");
 
   /** False where the browser has no WebGL. */
   function start() {
@@ -11,7 +11,6 @@ const structureView = (() => {
     viewer = createViewer(byId("canvas"));
     if (!viewer) return unavailable();
     viewer.setHoverDuration(60);
-    scheme.addEventListener("change", () => shown && draw());
     return true;
   }
 
@@ -20,21 +19,21 @@ const structureView = (() => {
     notice.textContent = "The 3-D view needs WebGL, which this browser doesn't offer or has switched off. " +
       "Blobs, residues and codes are listed all the same.";
     notice.hidden = false;
-    byId("tools").hidden = true;
+    byId("view-tools").hidden = true;
     stage.removeAttribute("tabindex");
     return false;
   }
 
-  function show(protein, labels, blobOf, onPick) {
+  function show(protein, labels, blobOf, actions) {
     const coordinates = unpackCoordinates(protein.chain.backbone);
     const numbers = pdbNumbers(coordinates);
     const indexOf = new Map(numbers.map(({ chain, number }, residue) => [`${chain}${number}`, residue]));
-    shown = { protein, labels, blobOf, indexOf, onPick };
-    chosen = null;
+    shown = { protein, labels, blobOf, indexOf, actions };
+    chosen = pointed = null;
     if (!start()) return;
     viewer.removeAllModels();
     viewer.addModel(pdbText(protein.chain.sequence, coordinates, numbers), "pdb");
-    viewer.setHoverable({}, true, (atom, _, event) => hover(residueOf(atom), event), () => (tip.hidden = true));
+    viewer.setHoverable({}, true, (atom, _, event) => hover(residueOf(atom), event), leave);
     viewer.setClickable({}, true, (atom) => pick(residueOf(atom)));
     viewer.resize();
     viewer.zoomTo();
@@ -45,13 +44,19 @@ const structureView = (() => {
 
   function pick(residue) {
     const blob = shown.blobOf[residue];
-    shown.onPick(blob ? blob.blob : null);
+    shown.actions.pick(blob ? blob.blob : null);
+  }
+
+  function leave() {
+    tip.hidden = true;
+    shown.actions.point(null);
   }
 
   function hover(residue, event) {
     if (residue === undefined) return;
     tip.textContent = describeResidue(shown.protein, shown.labels, shown.blobOf, residue);
     tip.hidden = false;
+    shown.actions.point(shown.blobOf[residue]?.blob ?? null);
     const box = stage.getBoundingClientRect();
     const [x, y] = event && event.clientX !== undefined
       ? [event.clientX - box.left, event.clientY - box.top] : [12, 12];
@@ -62,7 +67,7 @@ const structureView = (() => {
   function colourOf(blob) {
     if (!blob) return colour("rest");
     if (chosen !== null && blob.blob !== chosen) return colour("rest");
-    return mode.value === "importance" ? shade(blob.importance / shown.protein.blobs[0].importance) : blobColour(blob.rank);
+    return colouring.of(blob);
   }
 
   function draw() {
@@ -87,8 +92,8 @@ const structureView = (() => {
       if (chosen !== null && blob.blob !== chosen) continue;
       const background = colourOf(blob);
       viewer.addLabel(blobNumber(blob), {
-        backgroundColor: background, backgroundOpacity: 1, fontColor: textOn(background), fontSize: 13, bold: true,
-        borderColor: colour("mark"), borderThickness: 1, padding: 3, inFront: true, alignment: "center",
+        backgroundColor: background, backgroundOpacity: 1, fontColor: textOn(background), bold: true,
+        fontSize: pointed === blob.blob ? 20 : 13, borderColor: colour("mark"), borderThickness: pointed === blob.blob ? 3 : 1, padding: 3, inFront: true, alignment: "center",
       }, { atom: "CA", predicate: (atom) => residueOf(atom) === blob.seed });
     }
   }
@@ -97,6 +102,15 @@ const structureView = (() => {
     chosen = blob;
     byId("zoom-blob").disabled = blob === null;
     if (viewer) draw();
+  }
+
+  /** The number of a blob that is pointed at elsewhere stands out. */
+  function point(blob) {
+    if (pointed === blob) return;
+    pointed = blob;
+    if (!viewer) return;
+    number();
+    viewer.render();
   }
 
   function zoomToBlob() {
@@ -108,18 +122,26 @@ const structureView = (() => {
   }
 
   turnByKeys(stage, () => viewer);
-  mode.addEventListener("change", draw);
+  colouring.listen(() => shown && draw());
   byId("zoom-blob").addEventListener("click", zoomToBlob);
   byId("reset-view").addEventListener("click", () => viewer && viewer.zoomTo());
-  return { show, select };
+  return { show, select, point };
 })();
 
-/** What is said of a residue that is pointed at: its number, blob, importance and code. */
+/** What is said of a residue that is pointed at: its number, blob, contribution or attention weight, and code. */
 function describeResidue(protein, labels, blobOf, residue) {
   const letter = protein.chain.sequence[residue];
   const blob = blobOf[residue];
   const name = `${labels[residue]} ${THREE_LETTERS[letter] ?? "UNK"}`;
   if (!blob) return `${name}, in no blob`;
   const code = blob.code === null ? "" : `, code ${blob.code}`;
-  return `${name}, blob ${blobNumber(blob)}, importance ${percent(blob.importance, 1)}${code}`;
+  return `${name}, blob ${blobNumber(blob)}, ${share(protein, blob)}${code}`;
+}
+
+/** What a blob does: its contribution to the class that is shown, or its attention weight. */
+function share(protein, blob) {
+  if (!protein.sum) return `attention weight ${percent(blob.importance, 1)}`;
+  const at = colouring.place() ?? 0;
+  const largest = Math.max(...protein.blobs.map((each) => Math.abs(each.contributions[at])));
+  return `contribution ${signed(blob.contributions[at], largest)} to ${className(protein.sum[at].class)}`;
 }

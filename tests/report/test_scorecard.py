@@ -1,0 +1,122 @@
+"""Sums and the scorecard, as the page gets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import Paths
+from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
+from bioblobs.report.sums import page_contributions, page_sum
+from bioblobs.stages.report import read_results
+from report.pages import CONTRIBUTIONS, EXPLANATION, LOGITS, interval
+
+RECORD = {
+    "id": "p",
+    "explained": "c0",
+    "logits": LOGITS,
+    "blobs": [{"contributions": c} for c in CONTRIBUTIONS],
+}
+
+
+def test_the_explained_class_stands_beside_the_next_by_logit() -> None:
+    shown = page_sum(RECORD, EXPLANATION["base"])
+    assert shown == [{"class": "c0", "base": 0.3, "logit": 1.2}, {"class": "c1", "base": -0.2, "logit": 0.5}]
+    assert page_contributions(RECORD["blobs"][1], shown) == {"contributions": [1.2, -0.5]}
+    less_likely = RECORD | {"explained": "c2"}  # as a record says, whatever the logits
+    assert [each["class"] for each in page_sum(less_likely, EXPLANATION["base"]) or []] == ["c2", "c0"]
+    one_class = {"id": "p", "explained": "c0", "logits": {"c0": 1.2}, "blobs": []}
+    assert page_sum(one_class, {"c0": 1.2}) == [{"class": "c0", "base": 1.2, "logit": 1.2}]
+
+
+def test_attention_has_no_sum_and_halves_of_one_are_refused() -> None:
+    attention = {"id": "p", "blobs": [{"contributions": None}]}
+    older: dict[str, Any] = {"id": "p", "blobs": [{}]}
+    assert page_sum(attention, None) is None
+    assert page_sum(older, None) is None
+    assert page_contributions(older["blobs"][0], None) == {"contributions": None}
+    for record, base in ((RECORD, None), (attention, {"c0": 0.0})):
+        with pytest.raises(BioBlobsError, match="report: p: contributions and the model's base"):
+            page_sum(record, base)
+
+
+def coded(rows: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {"code": 10 + at, "evidence": {f"c{column}": float(x) for column, x in enumerate(row)}}
+        for at, row in enumerate(rows)
+    ]
+
+
+def test_codes_that_argue_alike_are_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    group = np.arange(12) % 3
+    rows = np.eye(3)[group] * 5 + rng.normal(size=(12, 3)) * 0.1
+    found = scorecard(coded(rows))
+    assert found is not None
+    places = np.array(found["codes"]) - 10
+    assert sorted(places.tolist()) == list(range(12))
+    assert np.count_nonzero(np.diff(group[places])) == 2  # each group in one piece
+    np.testing.assert_allclose(found["values"], rows[places], atol=1e-4)
+    assert found["largest"] == pytest.approx(np.abs(rows).max(), abs=1e-4)
+    assert (found["classes"], found["more"]) == (["c0", "c1", "c2"], 0)
+
+
+def test_one_outlier_leaves_the_other_codes_their_colours() -> None:
+    rows = np.ones((200, 4))
+    rows[7, 2] = 100
+    found = scorecard(coded(rows))
+    assert found is not None
+    assert found["largest"] == 1
+
+
+def test_of_many_classes_those_with_the_largest_entries_are_shown() -> None:
+    rows = np.zeros((3, CLASSES + 9))
+    rows[1, 9:] = np.linspace(-2, -1, CLASSES)
+    found = scorecard(coded(rows))
+    assert found is not None
+    assert found["classes"] == [f"c{at}" for at in range(9, CLASSES + 9)]
+    assert found["more"] == 9
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_codes_need_no_clusters(count: int) -> None:
+    assert cluster_order(np.ones((count, 3))).tolist() == list(range(count))
+
+
+def test_without_evidence_there_is_no_scorecard() -> None:
+    assert scorecard([{"code": 3, "evidence": None}, {"code": 4}]) is None
+
+
+def test_a_row_of_many_classes_keeps_its_ends() -> None:
+    assert code_row({"a": -1.0, "b": 2.0}) == {"entries": [["b", 2.0], ["a", -1.0]], "hidden": 0}
+    found = code_row({f"c{at}": float(at) for at in range(40)})
+    assert [value for _, value in found["entries"]] == [39, 38, 37, 36, 35, 4, 3, 2, 1, 0]
+    assert found["hidden"] == 30
+
+
+@pytest.mark.parametrize(("agreement", "holds"), [(None, None), (0.7, True), (0.1, False)])
+def test_the_stage_asks_other_seeds_where_there_are_any(
+    tmp_path: Path, agreement: float | None, holds: bool | None
+) -> None:
+    paths = Paths(output=str(tmp_path / "o"), metrics=str(tmp_path / "m"), plots=str(tmp_path / "p"))
+    contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
+        "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
+    }
+    if agreement is not None:
+        contents["seeds"] = {"between": {"contribution": {"mean": agreement}}}
+    for folder in ("o/interpretability", "m", "p"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, content in contents.items():
+        (tmp_path / "m" / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "o" / "interpretability" / "test_interpretability.json").write_text("{}")
+    for name in ("data_classes", "faithfulness_deletion", "faithfulness_insertion"):
+        pd.DataFrame({"x": [1]}).to_csv(tmp_path / "p" / f"{name}.csv")
+    found = read_results(paths)
+    assert [check["holds"] for check in found.checks][2::2] == [True, holds]
+    assert found.verdict == "amber"
