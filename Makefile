@@ -9,7 +9,7 @@ TASKS ?= enzymecommission geneontology proteinfamily
 OTHER_COLUMNS := ^(?!Experiment$$|(data|model|train|multistage)\.(?!proteins|median)|.*val_score|stage1\.(accuracy|fmax)\.value)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity seeds attention search compare bench readme clean
+.PHONY: help setup repro report test lint tasks sanity seeds attention sites search compare bench readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,17 @@ seeds: setup ## what is the method's, what the seed's: five default runs side by
 attention: setup ## the same with the attention model of before (params/attention.yaml); metrics/attention/seeds.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
+
+sites: setup ## do contributions find catalytic residues? six trainings (an hour); metrics/sites.json
+	@set -e; for split in random sequence; do for seed in 0 1 2; do \
+	  folder=outputs/sites/$$split-$$seed; \
+	  flags="--config params/enzymecommission.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
+	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots"; \
+	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages.$$1 $$2 $$flags; }; \
+	  test -f $$folder/metrics/sites_model.json && continue; \
+	  run prepare; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; run sites; \
+	done; done
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sites join outputs/sites/*/metrics/sites_model.json
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
 	@$(RUN) PYTHONPATH=src python -m bioblobs.search $(ARGS)

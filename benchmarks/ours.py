@@ -55,14 +55,21 @@ class OurImplementation:
         codebook_size: int,
         **others: Any,
     ) -> BioBlobs:
-        """A model of these sizes, without residue identity, as the public one."""
+        """A model of these sizes, without residue identity and attention in context, as the public one."""
         config = ModelConfig(
             node_h_dim=node_h_dim,
             edge_h_dim=edge_h_dim,
             num_layers=num_layers,
             max_clusters=max_clusters,
             codebook_size=codebook_size,
-            **{"seq_in": False, "pooling": "sum", "k_hop": 1, **others},
+            **{
+                "seq_in": False,
+                "pooling": "sum",
+                "k_hop": 1,
+                "head": "full",
+                "blob_view": "context",
+                **others,
+            },
         )
         return build_model(config, num_classes, with_codebook=True)
 

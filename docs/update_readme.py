@@ -131,31 +131,41 @@ def trust() -> str:
     return table(rows)
 
 
-def sanity() -> str:
-    """Explanations of other trainings beside those of the default run (`make sanity`)."""
-    m = json.loads((ROOT / "metrics" / "sanity.json").read_text())
-    others = list(m["agreement"])
-    rows = [["on the test set", *(name.replace("_", " ") for name in others)]]
-    measured = {
-        "blobs, with the default run's: adjusted Rand index": ("agreement", "blobs"),
-        "importance of residues, with the default run's: rank correlation": ("agreement", "importance"),
-        "same class predicted": ("agreement", "same_class"),
-    }
-    rows += [
-        [title, *(interval(m[group][name][key]) for name in others)]
-        for title, (group, key) in measured.items()
-    ]
-    for mode in ("deletion", "insertion"):
-        by_chance = interval(m[mode]["random_residues"])
-        rows.append(
-            [f"{mode} area, ranked by it (random residues: {by_chance})"]
-            + [interval(m[mode][name]) for name in others]
-        )
-    masked = m["masking_correlation"]
-    rows.append(
-        ["inside it: rank correlation of fall and importance", *(interval(masked[n]) for n in others)]
-    )
+SEED_ROWS = {
+    "accuracy": "test accuracy",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+    "stage0_accuracy": "test accuracy of stage 0 (no codebook)",
+    "deletion_gain": "deletion area: gain over importance exchanged among the blobs",
+    "insertion_gain": "insertion area: the same",
+    "fall_top_blob": "out of the structure: fall, top blob",
+    "fall_random_patch": "out of the structure: fall, a patch of as many residues",
+    "masking_correlation": "hidden from the readout: rank correlation of fall and contribution",
+    "top_is_costliest": "hidden from the readout: the top blob is the one that costs most",
+    "noise_blobs": "blobs under 0.1 angstrom of noise: adjusted Rand index",
+    "noise_contribution": "contributions under that noise: rank correlation per residue",
+}
+BETWEEN_ROWS = {
+    "contribution": "between seeds: rank correlation of contributions per residue",
+    "blobs": "between seeds: adjusted Rand index of blobs",
+    "same_class": "between seeds: same class predicted",
+}
+
+
+def seeds() -> str:
+    """Mean and range over seeds, beside those of the attention model."""
+    paths = {"this model": ROOT / "metrics/seeds.json", "attention": ROOT / "metrics/attention/seeds.json"}
+    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+    heads = [f"{name} ({len(m['seeds'])} seeds, {m['proteins']} chains)" for name, m in found.items()]
+    rows = [["on the test set", *heads]]
+    for group, titles in (("over_seeds", SEED_ROWS), ("between", BETWEEN_ROWS)):
+        for key, title in titles.items():
+            rows.append([title, *(_range(m[group].get(key)) for m in found.values())])
     return table(rows)
+
+
+def _range(entry: dict[str, float] | None) -> str:
+    return "" if entry is None else f"{entry['mean']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
 def tasks() -> str:
@@ -175,7 +185,7 @@ BLOCKS = {
     "explanations": explanations,
     "faithfulness": faithfulness,
     "trust": trust,
-    "sanity": sanity,
+    "seeds": seeds,
     "tasks": tasks,
 }
 

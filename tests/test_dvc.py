@@ -16,6 +16,8 @@ from runs import TINY, ok, run
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])
+BY_HAND = {"metrics/seeds.json", "plots/seeds.csv", "plots/sites.csv"}
+"""Of `make seeds` and `make sites`, which are no stages: they take an hour each."""
 RECORDER = """
 import importlib, json, sys
 from bioblobs.parameters.reads import recorded_reads
@@ -70,7 +72,8 @@ def test_a_stage_depends_on_the_code_that_it_imports(
 
 def test_every_key_is_read_by_some_stage() -> None:
     """A parameter that is accepted but does nothing is a defect."""
-    assert set().union(*(declared(stage) for stage in STAGES)) == set(leaf_keys())
+    of_make_seeds = {"interpretability.seeds"}
+    assert set().union(*(declared(stage) for stage in STAGES)) == set(leaf_keys()) - of_make_seeds
 
 
 def outputs(cached: bool) -> set[str]:
@@ -106,7 +109,7 @@ def test_metrics_and_plots_are_in_git() -> None:
                 ((_, settings),) = entry.items()
                 assert settings["cache"] is False, entry
     drawn = {file for plot in PIPELINE["plots"] for keys in plot.values() for file in keys["y"]}
-    assert drawn <= outputs(cached=False)
+    assert drawn <= outputs(cached=False) | BY_HAND
 
 
 def test_the_page_of_plots_holds_the_scripts_that_it_names() -> None:

@@ -43,7 +43,7 @@ def stub_explained(
     chances: Any,
     contributions: list[list[float]] | None = None,
 ) -> Explained:
-    """The same blobs, importances and contributions (blobs, classes) in every chain; None: as of attention."""
+    """The same blobs, importances and contributions (blobs, classes) in every chain; None: attention."""
     assignment = np.full(len(chains.protein), -1)
     for slot, residues in enumerate(blobs):
         assignment[np.isin(chains.position, residues)] = slot

@@ -30,7 +30,7 @@ def test_contributions_explain_the_probabilities(chains: Chains, blob_view: str,
     np.testing.assert_array_equal(made.contribution, made.contribution_to(made.chances.argmax(1)))
     other = np.zeros(len(chains), int)
     np.testing.assert_array_equal(made.contribution_to(other), made.contributions[:, :, 0])
-    assert (made.contribution < 0).any()
+    assert (made.contributions < 0).any()
     share = np.maximum(made.contribution, 0)
     some = share.sum(1) > 0
     np.testing.assert_allclose(made.importance[some], (share / share.sum(1, keepdims=True))[some], atol=1e-6)

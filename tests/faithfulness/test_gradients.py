@@ -88,14 +88,13 @@ def test_what_a_blob_does_not_hold_has_no_score_where_blobs_are_read_alone(chain
     assert outside["context"] > 1e-6  # they are neighbours of members
 
 
-def test_a_score_is_the_worth_of_its_own_blob_alone(chains: Chains) -> None:
-    """Evidence adds up: other residues' scalars change no score of a linear output. Here: the evidence itself."""
+def test_the_gradient_of_a_logit_knows_its_own_blob_alone(chains: Chains) -> None:
+    """A logit is a sum over blobs, each read alone: changing one blob's input leaves other gradients."""
     model = made_model(chains.store, with_codebook=False)
     (batch,) = chains.batches()
     output, scalars = log_chance(model, batch, torch.zeros(len(chains), dtype=torch.long), multilabel=True)
     assignment = torch.from_numpy(explain(model, chains).assignment)
     changed = scalars.clone().requires_grad_()
-    # the logit, of which the log probability is a monotone function, is a sum over blobs
     logit = torch.logit(output(changed).exp())
     (gradient,) = torch.autograd.grad(logit.sum(), changed)
     moved = torch.where((assignment == 0)[:, None], scalars + 1, scalars).requires_grad_()

@@ -1,19 +1,14 @@
-"""Annotated residues: found by their author numbers, and planted ones are seen where they are."""
+"""Do important blobs hold sites: planted ones are seen where they are, and chance is chance."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 from stub import stub_explained
 
-from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.sites import enrichment, read_sites, site_residues
-from bioblobs.interpretation.records import author_labels
-from conftest import ROOT
+from bioblobs.faithfulness.sites import enrichment
 
 BLOBS = [[1, 2, 3, 4], [8, 9, 10, 11], [15, 16, 17, 18]]
 IMPORTANCE = [0.2, 0.6, 0.2]
@@ -73,38 +68,10 @@ def test_every_site_in_important_blobs_is_an_infinite_ratio(chains: Chains) -> N
     assert made["p_mantel_haenszel"] < 1e-6
 
 
-def test_residues_are_found_by_author_number(chains: Chains, tmp_path: Path) -> None:
-    ids = [f"chain{p}" for p in range(len(chains))]
-    long = author_labels(chains.store, int(chains.rows[1]), np.array([3, 7]))
-    short = author_labels(chains.store, int(chains.rows[4]), np.array([0]))[0].split("/")[1]
-    lines = [f"chain1,{long[0]}", f"chain1,{long[1]}", f"chain4,{short}", "chain4,9999Z", "elsewhere,1"]
-    path = tmp_path / "sites.csv"
-    path.write_text("id,residue,kind\n" + "".join(f"{line},active\n" for line in [*lines, lines[0]]))
-    site, missing = site_residues(chains, ids, read_sites(path))
-    assert [(chains.protein[i], chains.position[i]) for i in np.flatnonzero(site)] == [(1, 3), (1, 7), (4, 0)]
-    assert missing == 1
-
-
-def test_the_sample_has_no_sites(chains: Chains) -> None:
-    table = read_sites(ROOT / "data" / "sites.csv")
-    assert table.empty
-    site, missing = site_residues(chains, ["x"] * len(chains), table)
-    assert not site.any() and missing == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,number\na,1\n", "no column residue"),
-        ("", "cannot be read"),
-        ("id,residue\na,1\nb,\n", "line 3"),
-        (None, "cannot be read"),
-    ],
-)
-def test_bad_tables_are_named(tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / "sites.csv"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(BioBlobsError, match=message) as found:
-        read_sites(path)
-    assert str(path) in str(found.value)
+def test_large_blobs_hold_more_sites_without_being_enriched(chains: Chains) -> None:
+    """The important blob is eight times as large, with sites as everywhere: exchanges count by residues."""
+    explained = stub_explained(chains, [list(range(3, 27)), [0, 1, 2], [27, 28, 29]], [0.8, 0.1, 0.1], [0, 1])
+    made = enrichment(chains, explained, chains.position % 3 == 1, 0)
+    assert made is not None
+    assert 0.8 < made["odds_ratio"] < 1.25
+    assert made["p_exchanged_importance"] > 0.1

@@ -70,7 +70,7 @@ def test_matched_residues_are_those_in_a_blob_of_both(chains: Chains) -> None:
 
 
 def test_contributions_agree_on_the_class_that_the_first_predicts(chains: Chains) -> None:
-    """Their own classes differ: of the first's, the two say the same, although importance says the opposite."""
+    """Their own classes differ; of the first's they say the same, although importance says the opposite."""
     blobs, worth = [[0, 1], [4, 5], [8, 9]], [[0.3, -0.3], [-0.1, 0.1], [-0.4, 0.4]]
     one = stub_explained(chains, blobs, [1, 0, 0], [1, 0], worth)
     other = stub_explained(chains, blobs, [0, 0.2, 0.8], [0, 1], worth)

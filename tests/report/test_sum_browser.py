@@ -329,4 +329,5 @@ def test_where_no_blob_argues_for_the_class_the_page_says_that_the_base_decided(
     )
     runner_up = lanes(page, 1)
     assert [each["value"] for each in runner_up] == [-1.8, 0.6, 0.6, 0.6, 0.0]
+    page.select_option("#colour-by", "class-1")  # its contributions are beyond the scale
     expect(page.locator(".scale-key b").first).to_have_text("−0.100 or less")

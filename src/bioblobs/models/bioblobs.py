@@ -138,7 +138,7 @@ class BioBlobs(nn.Module):
     def base(self) -> Tensor | None:
         """(C,) bias as contributions are, which each class has before any blob; None: blobs do not add."""
         readout = self._additive
-        return None if readout is None else readout.contributions(readout.bias)
+        return None if readout is None else readout.contributions(readout.bias.detach())
 
     @property
     def _additive(self) -> AdditiveReadout | None:

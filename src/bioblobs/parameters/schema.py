@@ -106,8 +106,8 @@ class ModelConfig(Group):
         pooling: how residues make the query of an attention head (full, blobs); no effect with additive.
         head: additive: each blob gives every class evidence, which adds up to the logits; full, blobs:
             attention over the blobs, with or without the pooled residues beside it.
-        blob_view: alone: a second encoder reads each blob as a protein of its own; context: a blob is the mean
-            of what the first encoder, which saw the whole protein, says of its residues.
+        blob_view: alone: a second encoder reads each blob as a protein of its own; context: a blob is the
+            mean of what the first encoder, which saw the whole protein, says of its residues.
         cut_h_dim: width of the encoder that only cuts (blob_view alone; no effect with context); null:
             node_h_dim.
         cut_layers: its GVP layers; null: num_layers.
@@ -172,7 +172,8 @@ class TrainConfig(Group):
     """How both stages train.
 
     Args:
-        seed: of every random choice but those of data.seed: weights, batches, Gumbel noise, k-means, bootstrap.
+        seed: of every random choice but those of data.seed: weights, batches, Gumbel noise, k-means,
+            bootstrap.
         batch_size: most proteins a batch.
         max_residues: most residues a batch; a longer protein makes a batch of its own.
         weight_decay: of AdamW.
@@ -358,7 +359,8 @@ class InterpretabilityConfig(Group):
         deletion_repeats: random residue sets that the removal of the top blob is compared with.
         gradient_steps: steps of integrated gradients, which importance is compared with.
         seeds: of the trainings that `make seeds` compares.
-        sites: CSV of annotated residues (id, residue as 57, 52A or A/52A); only a head: there are none.
+        sites: CSV of annotated residues (id, residue as 57, 52A or A/52A; or id, number, icode, aa, source);
+            only a head: there are none.
     """
 
     path: ClassVar[str] = "interpretability"

@@ -56,8 +56,8 @@ def assign_splits(
         sequences: one-letter sequence of each chain.
         ca: (L, 3) C-alphas of each chain in angstrom, NaN where missing; read once, by structure only.
         labels: classes of each chain, for the balance.
-        data: ``split``, ``split_similarity_threshold``, ``split_fractions``, ``seed`` (of the order of clusters
-            of one size).
+        data: ``split``, ``split_similarity_threshold``, ``split_fractions``, ``seed`` (of the order of
+            clusters of one size).
 
     Raises:
         BioBlobsError: a threshold that is none of :data:`THRESHOLDS`, too few clusters, or no tool.

@@ -1,7 +1,7 @@
 """A sanity check that needs another training: labels that mean nothing (`make sanity`).
 
-No stage of dvc.yaml: it takes as long as the default run's training. The trained model is the one that `dvc repro`
-left; the other sees the same proteins, and is trained by the same stages. Other seeds: `make seeds`.
+No stage of dvc.yaml: it takes as long as the default run's training. The trained model is the one that
+`dvc repro` left; the other sees the same proteins, and is trained by the same stages. Other seeds: `make seeds`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
 from bioblobs.faithfulness.explained import Explained, chances, explain
 from bioblobs.faithfulness.masking import falls_without, masking
-from bioblobs.faithfulness.rankings import by_blobs
+from bioblobs.faithfulness.rankings import by_contribution
 from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
 from bioblobs.faithfulness.report import areas
 from bioblobs.faithfulness.stability import compare
@@ -117,7 +117,7 @@ def sanity(model: BioBlobs, others: dict[str, BioBlobs], chains: Chains, seed: i
 
 def _ranked(chains: Chains, explained: Explained, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     rng = np.random.default_rng([seed, 0])
-    return by_blobs(chains, explained.assignment, explained.importance, explained.membership, rng)
+    return by_contribution(chains, explained, rng)
 
 
 def main(args: Sequence[str] | None = None) -> None:

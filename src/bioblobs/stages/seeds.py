@@ -1,7 +1,7 @@
-"""What is the method's and what the seed's: the pipeline for several training seeds, side by side (`make seeds`).
+"""Tell what is the method's from what is the seed's: the pipeline for several training seeds (`make seeds`).
 
 No stage of dvc.yaml: it takes as many default runs as there are seeds. Each seed has a folder of its own,
-``<output>/seeds/seed_N``; what is finished there is not done again, and a training that was interrupted goes on.
+``<output>/seeds/seed_N``; what is finished there is not done again, and an interrupted training goes on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PARTS = (
     ("evaluate", "metrics/test.json"),
     ("faithfulness", "metrics/faithfulness.json"),
 )
-"""Stages in order, and the file whose presence says that one is done (each is written whole or not at all)."""
+"""Stages in order, and the file whose presence says that one is done: each is written whole or not at all."""
 MEASURES: dict[str, tuple[str, ...]] = {
     "accuracy": ("test", "stage1", "accuracy"),
     "fmax": ("test", "stage1", "fmax"),
@@ -136,7 +136,7 @@ def measures(folder: Path) -> dict[str, Any]:
 
 
 def over_seeds(runs: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean, least and greatest value of each measure over the seeds; and the least of the intervals' low ends."""
+    """Mean, least and greatest value of each measure over the seeds; and the least low end of an interval."""
     made: dict[str, Any] = {}
     for name in next(iter(runs.values())):
         each = [run[name] for run in runs.values()]

@@ -89,9 +89,7 @@ def build_model(
     return model
 
 
-def _readout(
-    config: ModelConfig, num_classes: int, multilabel: bool
-) -> AdditiveReadout | AttentionReadout:
+def _readout(config: ModelConfig, num_classes: int, multilabel: bool) -> AdditiveReadout | AttentionReadout:
     width, drop_rate = config.node_h_dim[0], config.drop_rate
     if config.head == "additive":
         return AdditiveReadout(width, num_classes, drop_rate, centred=not multilabel)

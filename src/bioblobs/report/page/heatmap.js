@@ -25,6 +25,11 @@ const heatmapView = (() => {
     return { name: className(card.classes[best]), value: values[best] };
   }
 
+  /** Drawn once a reader sees it, and again when its room changes. */
+  function show() {
+    if (!root.hasChildNodes()) build();
+  }
+
   function build() {
     const more = card.more ? ` The ${card.classes.length} classes with the largest entries are shown, ${card.more} are not.` : "";
     const beyond = card.values.flat().some((value) => Math.abs(value) > card.largest);
@@ -114,7 +119,6 @@ const heatmapView = (() => {
     under(event);
     openCode();
   });
-  scheme.addEventListener("change", draw);
-  build();
-  return { show: draw };
+  scheme.addEventListener("change", () => size && draw());
+  return { show };
 })();
