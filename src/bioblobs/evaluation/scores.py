@@ -86,12 +86,14 @@ def single_label_scorer(truth: NDArray[Any], probability: NDArray[Any]) -> Score
 
 
 def macro_scores(truth: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
-    """Mean precision, recall and F1 over the classes that occur in truth (P,); -1 is none of them.
+    """Mean precision, recall and F1 over the classes that occur in truth.
 
-    A class that is never predicted has precision 0. Both are class indices (P,).
+    A class that is never predicted has precision 0. Both are class indices (P,), where -1 is no class, or
+    (P, C) bool.
     """
+    occur = np.flatnonzero(truth.any(0)) if truth.ndim == 2 else np.unique(truth[truth >= 0])
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, predicted, labels=np.unique(truth[truth >= 0]), average="macro", zero_division=0
+        truth, predicted, labels=occur, average="macro", zero_division=0
     )
     return {"macro_precision": float(precision), "macro_recall": float(recall), "macro_f1": float(f1)}
 
@@ -104,14 +106,9 @@ def multi_label_scorer(truth: NDArray[Any], probability: NDArray[Any]) -> Scorer
 
     def scores(places: NDArray[np.int64]) -> dict[str, float]:
         t = truth[places]
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            t, predicted[places], labels=np.flatnonzero(t.any(0)), average="macro", zero_division=0
-        )
         return {
             "fmax": _fmax(precision_at[places], recall_at[places]),
-            "macro_precision": float(precision),
-            "macro_recall": float(recall),
-            "macro_f1": float(f1),
+            **macro_scores(t, predicted[places]),
             "auroc": mean_auroc(t, probability[places]),
         }
 

@@ -77,8 +77,8 @@ def read_results(paths: Paths) -> Results:
         BioBlobsError: naming the file that is missing or cannot be read.
     """
     metrics, plots = Path(paths.metrics), Path(paths.plots)
-    faithfulness, seeds = _read(metrics / "faithfulness.json"), metrics / "seeds.json"
-    made = checks(faithfulness, _read(seeds) if seeds.exists() else None)
+    faithfulness = _read(metrics / "faithfulness.json")
+    made = checks(faithfulness, _seeds(metrics / "seeds.json", paths.final_checkpoint(1)))
     return Results(
         report=_read(_report_file(paths)),
         data=_read(metrics / "data.json"),
@@ -92,6 +92,15 @@ def read_results(paths: Paths) -> Results:
         deletion=_read_table(plots / "faithfulness_deletion.csv"),
         insertion=_read_table(plots / "faithfulness_insertion.csv"),
     )
+
+
+def _seeds(path: Path, checkpoint: Path) -> Any:
+    """What `make seeds` measured, where it was of models and data like this one's; None otherwise."""
+    if not path.exists():
+        return None
+    found, card = _read(path), read_checkpoint(checkpoint)["card"]
+    same = all(found["made_with"][name] == card[name] for name in ("architecture", "data"))
+    return found if same else None
 
 
 def _report_file(paths: Paths) -> Path:

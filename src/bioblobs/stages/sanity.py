@@ -1,7 +1,8 @@
 """A sanity check that needs another training: labels that mean nothing (`make sanity`).
 
 No stage of dvc.yaml: it takes as long as the default run's training. The trained model is the one that
-`dvc repro` left; the other sees the same proteins, and is trained by the same stages. Other seeds: `make seeds`.
+`dvc repro` left; the other sees the same proteins and is trained by the same stages. Other seeds:
+`make seeds`.
 """
 
 from __future__ import annotations

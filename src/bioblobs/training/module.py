@@ -158,13 +158,16 @@ class BlobModule(LightningModule):
             raise BioBlobsError(
                 f"training diverged in epoch {self.current_epoch}; lower multistage.stage{self.stage}.lr"
             )
+        truth = labels.numpy()
         if self.multilabel:
-            score = fmax(labels.numpy(), logits.sigmoid().numpy())
+            score = fmax(truth, logits.sigmoid().numpy())
+            predicted = (logits >= 0).numpy()  # of probability 1/2
         else:
             score = float((logits.argmax(-1) == labels).float().mean())
-            macro = macro_scores(labels.numpy(), logits.argmax(-1).numpy())
-            macro.pop("macro_precision")
-            self.log_dict({f"val_{name}": value for name, value in macro.items()}, sync_dist=self._several)
+            predicted = logits.argmax(-1).numpy()
+        macro = macro_scores(truth, predicted)
+        values = {f"val_{name}": macro[name] for name in ("macro_recall", "macro_f1")}
+        self.log_dict(values, sync_dist=self._several)
         self.log(self.score, score, prog_bar=True, sync_dist=self._several)
         self.log_dict(self._epoch_values(), sync_dist=self._several)
         self._so_far.clear()
