@@ -103,9 +103,7 @@ def test_members_themselves_count(real_batch: ProteinBatch) -> None:
 @torch.no_grad()
 def test_removing_everything_else_leaves_evidence_bit_for_bit(real_batch: ProteinBatch, way: str) -> None:
     # Bit for bit where no other blob is read in either case: products over another number of rows may be
-    # rounded differently (by the BLAS library), so other blobs beside this one can move the last digit. And
-    # in torch's operations: the compiled node features round a residue's angles by its place in a block of
-    # 64, and removing residues moves it (kernels/node_features.cpp).
+    # rounded differently (by the BLAS library), so other blobs beside this one can move the last digit.
     model = small_model()
     whole = model(real_batch)
     for protein, slot in several(whole.blobs):
@@ -115,7 +113,7 @@ def test_removing_everything_else_leaves_evidence_bit_for_bit(real_batch: Protei
         before = held(model, real_batch, single).evidence[protein, slot]
         left = only(real_batch, still, real_batch.edge_types)
         after = held(model, left, restricted(single, still, protein)).evidence[0, slot]
-        assert way == "compiled" or torch.equal(after, before), (protein, slot)
+        assert torch.equal(after, before), (protein, slot)
         torch.testing.assert_close(after, before, atol=1e-6, rtol=0)
         torch.testing.assert_close(after, whole.evidence[protein, slot], atol=1e-6, rtol=0)
 

@@ -10,9 +10,13 @@ namespace {
 
 constexpr int BLOCK = 64;               // residues
 constexpr int ATOMS = 3 * (BLOCK + 3);  // of the backbone, with the residue before a block and two after it
+// Loops over atoms go past their end to a whole number of vectors: what is left over would be rounded otherwise, and
+// a residue's features would depend on its place in the batch.
+constexpr int WHOLE = (ATOMS + 15) / 16 * 16;
+constexpr int ROOM = WHOLE + 16;
 
 struct Row {
-    float x[ATOMS], y[ATOMS], z[ATOMS];
+    float x[ROOM], y[ROOM], z[ROOM];
 };
 
 struct Point {
@@ -26,11 +30,11 @@ Point unit(Point a) { return a * (1.f / std::max(std::sqrt(a.x * a.x + a.y * a.y
 
 struct Block {
     Row atoms, bonds, planes;
-    float length[ATOMS], cosine[ATOMS], sine[ATOMS];
+    float length[ROOM], cosine[ROOM], sine[ROOM];
 
     // Atom 0 is the N of residue `before`; beyond the ends of the batch its first and last residues stand in.
     void load(const float* coordinates, int64_t residues, int64_t per_residue, int64_t before) {
-        for (int i = 0; i < ATOMS / 3; i++) {
+        for (int i = 0; i < ROOM / 3; i++) {
             const int64_t residue = std::min(std::max<int64_t>(before + i, 0), residues - 1);
             const float* from = coordinates + residue * per_residue * 3;
             for (int atom = 0; atom < 3; atom++) {
@@ -42,18 +46,18 @@ struct Block {
     }
 
     void angles() {
-        for (int i = 0; i < ATOMS - 1; i++) {
+        for (int i = 0; i < WHOLE + 2; i++) {
             bonds.x[i] = atoms.x[i + 1] - atoms.x[i];
             bonds.y[i] = atoms.y[i + 1] - atoms.y[i];
             bonds.z[i] = atoms.z[i + 1] - atoms.z[i];
             length[i] = std::sqrt(bonds.x[i] * bonds.x[i] + bonds.y[i] * bonds.y[i] + bonds.z[i] * bonds.z[i]);
         }
-        for (int i = 0; i < ATOMS - 2; i++) {
+        for (int i = 0; i < WHOLE + 1; i++) {
             planes.x[i] = bonds.y[i] * bonds.z[i + 1] - bonds.z[i] * bonds.y[i + 1];
             planes.y[i] = bonds.z[i] * bonds.x[i + 1] - bonds.x[i] * bonds.z[i + 1];
             planes.z[i] = bonds.x[i] * bonds.y[i + 1] - bonds.y[i] * bonds.x[i + 1];
         }
-        for (int i = 0; i < ATOMS - 3; i++) {
+        for (int i = 0; i < WHOLE; i++) {
             const float x = planes.x[i + 1], y = planes.y[i + 1], z = planes.z[i + 1];
             const float c = planes.x[i] * x + planes.y[i] * y + planes.z[i] * z;
             const float s = (bonds.x[i] * x + bonds.y[i] * y + bonds.z[i] * z) * length[i + 1];

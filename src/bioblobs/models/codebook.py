@@ -95,7 +95,7 @@ class Codebook(nn.Module):
         error = (target - picked).square().mean(-1)
         count = weight.sum()
         commitment = joint_mean((error * weight).sum() / count.clamp_min(1), count)
-        vectors = target + (picked - target).detach()
+        vectors = picked + (target - target.detach())  # exactly the code's, with the gradient of the blob
         if self.training and not self.frozen:
             self._update(target.detach(), codes, weight)
         return Quantised(codes, vectors, commitment, distances)

@@ -110,7 +110,7 @@ class ModelConfig(Group):
             mean of what the first encoder, which saw the whole protein, says of its residues.
         cut_h_dim: width of the encoder that only cuts (blob_view alone; no effect with context); null:
             node_h_dim.
-        cut_layers: its GVP layers; null: num_layers.
+        cut_layers: its GVP layers (no effect with context); null: num_layers.
         blob_input: what the readout sees of a blob in stage 1: its code's vector, or the raw embedding.
         codebook_size: number of codes.
         codebook_beta: weight of the commitment loss.

@@ -1,0 +1,114 @@
+"""`make seeds`: what is done is not done again, other work begins anew, the summary is that of its runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioblobs.datasets.store import Store
+from bioblobs.errors import BioBlobsError
+from bioblobs.parameters.schema import Config, Paths
+from bioblobs.results import write_json
+from bioblobs.stages import seeds
+from conftest import ROOT
+from tiny_model import CLASSES, tiny_checkpoint
+
+CONFIG = ["--data.subset=120", "--data.max_length=100", "--data.edge_types=knn_8"]
+
+
+def interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+
+def written(folder: Path, stage: str, seed: int) -> None:
+    """What a stage would leave, with figures that follow the seed."""
+    value = 0.5 + seed / 10
+    if stage in ("train_stage0", "train_stage1"):
+        number = stage[-1]
+        final = folder / f"output/stage_{number}/stage_{number}_final.ckpt"
+        tiny_checkpoint(final, with_codebook=number == "1", classes=CLASSES)
+        write_json(folder / f"metrics/stage_{number}.json", {"val_score": value, "val_coverage": 0.9})
+    elif stage == "init_codebook":
+        tiny_checkpoint(folder / "output/codebook/codebook_init.ckpt")
+    elif stage == "evaluate":
+        scores = {name: interval(value) for name in ("accuracy", "macro_recall", "macro_f1")}
+        write_json(folder / "metrics/test.json", {"stage0": scores, "stage1": scores})
+    else:
+        gains = {"random_blobs": interval(value)}
+        top = {"fall_top_blob": interval(3 * value), "fall_random_patch": interval(value)}
+        noise = {"0.1": {"blobs": interval(value), "contribution": interval(value)}}
+        inside = {"correlation": interval(value), "top_is_costliest": interval(value)}
+        found = {"deletion_gain": gains, "insertion_gain": gains, "top_blob": top, "noise": noise}
+        write_json(folder / "metrics/faithfulness.json", {**found, "masking": inside})
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """The stages that were run, which leave their files without training anything."""
+    done: list[tuple[int, str]] = []
+
+    def run_stage(stage: str, seed: int, folder: Path, paths: Paths, args: Any) -> None:
+        done.append((seed, stage))
+        written(folder, stage, seed)
+
+    monkeypatch.setattr(seeds, "run_stage", run_stage)
+    return done
+
+
+def arguments(store: Store, folder: Path, *more: str) -> list[str]:
+    places = {"prepared": store.path, **{name: folder / name for name in ("output", "metrics", "plots")}}
+    return [
+        *(f"--paths.{name}={place}" for name, place in places.items()),
+        f"--data.data_dir={ROOT / 'data'}",
+        *CONFIG,
+        "--interpretability.seeds=[1,2]",
+        "--interpretability.proteins=4",
+        *more,
+    ]
+
+
+def test_every_seed_is_measured_once_and_put_side_by_side(
+    sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]]
+) -> None:
+    seeds.main(arguments(sample_store, tmp_path))
+    assert stages == [(seed, stage) for seed in (1, 2) for stage, _ in seeds.PARTS]
+    found = json.loads((tmp_path / "metrics" / "seeds.json").read_text())
+    assert found["seeds"] == [1, 2] and found["proteins"] == 4
+    accuracy = found["over_seeds"]["accuracy"]
+    assert accuracy == pytest.approx({"mean": 0.65, "low": 0.6, "high": 0.7, "least_low_end": 0.5})
+    assert found["over_seeds"]["top_blob_to_patch"]["mean"] == pytest.approx(3)
+    assert found["between"]["contribution"]["mean"] == 1  # both are the same tiny model
+    assert found["runs"]["2"]["deletion_gain"]["value"] == pytest.approx(0.7)
+    assert (tmp_path / "plots" / "seeds.csv").read_text().startswith("measure,seed,value\naccuracy,1,0.6\n")
+    stages.clear()
+    seeds.main(arguments(sample_store, tmp_path))
+    assert not stages  # nothing is done twice
+
+
+def test_an_interrupted_seed_goes_on_and_other_parameters_begin_anew(
+    sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]]
+) -> None:
+    seeds.main(arguments(sample_store, tmp_path))
+    (tmp_path / "output/seeds/seed_2/metrics/test.json").unlink()
+    stages.clear()
+    seeds.main(arguments(sample_store, tmp_path))
+    assert stages == [(2, "evaluate")]
+    stages.clear()
+    seeds.main(arguments(sample_store, tmp_path, "--model.k_hop=3"))
+    assert len(stages) == 2 * len(seeds.PARTS)
+
+
+def test_a_stage_that_fails_ends_the_comparison_with_its_name(tmp_path: Path) -> None:
+    paths = Paths(prepared=str(tmp_path / "nowhere"))
+    with pytest.raises(BioBlobsError, match="seed 3: stage evaluate failed"):
+        seeds.run_stage("evaluate", 3, tmp_path, paths, [])
+
+
+def test_no_seed_is_refused(sample_store: Store) -> None:
+    config = Config()
+    config.interpretability.seeds = ()
+    with pytest.raises(BioBlobsError, match=r"interpretability\.seeds"):
+        seeds.run(config, Paths(prepared=str(sample_store.path)), [])
