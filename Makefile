@@ -49,10 +49,10 @@ attention: setup ## the same with the attention model of before (params/attentio
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
 
-sites: setup ## do contributions find catalytic residues? six trainings (an hour); metrics/sites.json
+sites: setup ## do contributions find catalytic residues? six trainings (hours); metrics/sites.json
 	@set -e; for split in random sequence; do for seed in 0 1 2; do \
 	  folder=outputs/sites/$$split-$$seed; \
-	  flags="--config params/enzymecommission.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
+	  flags="--config params/sites.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
 	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots"; \
 	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages.$$1 $$2 $$flags; }; \
 	  test -f $$folder/metrics/sites_model.json && continue; \
