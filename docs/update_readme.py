@@ -113,7 +113,7 @@ def trust() -> str:
     rows = [
         ["measured on the test set", "value"],
         [
-            "hidden from the readout: rank correlation of fall and importance",
+            "hidden from the readout: rank correlation of fall and contribution",
             interval(hidden["correlation"]),
         ],
         ["hidden from the readout: fall, top blob", interval(hidden["fall_top_blob"])],
@@ -122,7 +122,7 @@ def trust() -> str:
         ["out of the structure: fall, random patch of as many", interval(top["fall_random_patch"])],
         ["out of the structure: fall, random residues, as many", interval(top["fall_random_residues"])],
         ["blobs under 0.1 angstrom of noise: adjusted Rand index", interval(noise["blobs"])],
-        ["importance under that noise: rank correlation", interval(noise["importance"])],
+        ["contributions under that noise: rank correlation per residue", interval(noise["contribution"])],
         [
             "blobs of an untrained model: adjusted Rand index",
             interval(m["untrained"]["encoder"]["blobs"]),
