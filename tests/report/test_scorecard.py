@@ -15,7 +15,9 @@ from bioblobs.parameters.schema import Paths
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
 from bioblobs.report.sums import page_contributions, page_sum
 from bioblobs.stages.report import read_results
+from bioblobs.training.checkpoint import read_checkpoint
 from report.pages import CONTRIBUTIONS, EXPLANATION, LOGITS, interval
+from tiny_model import tiny_checkpoint
 
 RECORD = {
     "id": "p",
@@ -100,16 +102,21 @@ def test_a_row_of_many_classes_keeps_its_ends() -> None:
     assert found["hidden"] == 30
 
 
-@pytest.mark.parametrize(("agreement", "holds"), [(None, None), (0.7, True), (0.1, False)])
-def test_the_stage_asks_other_seeds_where_there_are_any(
-    tmp_path: Path, agreement: float | None, holds: bool | None
+@pytest.mark.parametrize(
+    ("agreement", "edges", "holds"),
+    [(None, "knn_6", None), (0.7, "knn_6", True), (0.1, "knn_6", False), (0.7, "knn_9", None)],
+)
+def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
+    tmp_path: Path, agreement: float | None, edges: str, holds: bool | None
 ) -> None:
     paths = Paths(output=str(tmp_path / "o"), metrics=str(tmp_path / "m"), plots=str(tmp_path / "p"))
     contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
         "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
     }
     if agreement is not None:
-        contents["seeds"] = {"between": {"contribution": {"mean": agreement}}}
+        card = read_checkpoint(tiny_checkpoint(paths.final_checkpoint(1)))["card"]
+        made_with = {"architecture": card["architecture"], "data": {**card["data"], "edge_types": edges}}
+        contents["seeds"] = {"between": {"contribution": {"mean": agreement}}, "made_with": made_with}
     for folder in ("o/interpretability", "m", "p"):
         (tmp_path / folder).mkdir(parents=True)
     for name, content in contents.items():
