@@ -30,6 +30,7 @@ SHOWN = {
     "Insertion": "insertion",
     "plots/faithfulness_masking.csv": "hidden_blobs",
     "Stability": "stability",
+    "Seeds": "seeds",
     "plots/data_classes.csv": "chains_per_class",
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
