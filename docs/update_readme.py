@@ -77,7 +77,7 @@ def explanations() -> str:
     blobs, codes = m["blobs"], m["codebook"]
     rows = [
         ["measured on the test set", "value"],
-        ["blobs a protein; mean size", f"{blobs['per_protein']:.1f}; {blobs['mean_size']:.1f} residues"],
+        ["blobs per protein; mean size", f"{blobs['per_protein']:.1f}; {blobs['mean_size']:.1f} residues"],
         ["residues in a blob", f"{blobs['mean_coverage']:.1%}"],
         ["blobs at the size cap", f"{blobs['share_at_cap']:.1%}"],
         ["codes in use; perplexity", f"{codes['codes_used']} of {codes['codes']}; {codes['perplexity']:.1f}"],

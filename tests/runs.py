@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bioblobs.datasets.store import Store
+from bioblobs.training.stage import Stage0CLI
 from conftest import ROOT
 
 TINY = {
@@ -81,3 +83,12 @@ def ok(done: subprocess.CompletedProcess[str]) -> str:
     """Its output, once it is sure that it went well."""
     assert done.returncode == 0, f"{done.args}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
+
+
+def run_stage_0(store: Store, folder: Path, *more: str) -> Path:
+    """One epoch of the stage's command; returns its folder."""
+    places = {f"paths.{name}": folder / name for name in ("output", "metrics", "plots")}
+    values = {**ONE_STAGE, **places, "paths.prepared": store.path, "multistage.stage0.epochs": 1}
+    words = [f"--{key}={value}" for key, value in values.items()]
+    Stage0CLI(["fit", "--trainer.enable_progress_bar=false", *words, *more])
+    return folder / "output/stage_0"

@@ -23,9 +23,8 @@ from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.training.checkpoint import load_model
 from bioblobs.training.losses import classification_loss
 from bioblobs.training.module import BlobModule
-from bioblobs.training.stage import Stage0CLI
 from conftest import ROOT
-from runs import ONE_STAGE
+from runs import run_stage_0
 
 DATA = {"data_dir": str(ROOT / "data"), "subset": 120, "max_length": 100, "edge_types": "knn_8"}
 NETWORK: dict[str, Any] = {"node_h_dim": (8, 2), "edge_h_dim": (4, 1), "num_layers": 1, "max_clusters": 4}
@@ -134,15 +133,6 @@ def test_balanced_asks_for_no_weights_where_there_are_several_classes(data: Prot
 
 
 # The command line
-
-
-def run_stage_0(store: Store, folder: Path, *more: str) -> Path:
-    """One epoch of the stage's command; returns its folder."""
-    places = {f"paths.{name}": folder / name for name in ("output", "metrics", "plots")}
-    values = {**ONE_STAGE, **places, "paths.prepared": store.path, "multistage.stage0.epochs": 1}
-    words = [f"--{key}={value}" for key, value in values.items()]
-    Stage0CLI(["fit", "--trainer.enable_progress_bar=false", *words, *more])
-    return folder / "output/stage_0"
 
 
 @pytest.mark.filterwarnings("ignore")  # of the command line's libraries, about each other

@@ -13,20 +13,10 @@ from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.parameters.schema import DataConfig
 from bioblobs.training.checkpoint import read_checkpoint
-from bioblobs.training.stage import Stage0CLI
 from conftest import ROOT
-from runs import ONE_STAGE
+from runs import run_stage_0
 
 DATA = {"data_dir": str(ROOT / "data"), "subset": 120, "max_length": 100, "edge_types": "knn_8"}
-
-
-def run_stage_0(store: Store, folder: Path, *more: str) -> Path:
-    """One epoch of the stage's command; returns its folder."""
-    places = {f"paths.{name}": folder / name for name in ("output", "metrics", "plots")}
-    values = {**ONE_STAGE, **places, "paths.prepared": store.path, "multistage.stage0.epochs": 1}
-    words = [f"--{key}={value}" for key, value in values.items()]
-    Stage0CLI(["fit", "--trainer.enable_progress_bar=false", *words, *more])
-    return folder / "output/stage_0"
 
 
 @pytest.mark.filterwarnings("ignore")  # of the command line's libraries, about each other
