@@ -76,7 +76,7 @@ bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECK
 	@$(RUN) PYTHONPATH=src python -m benchmarks.cuda
 
 readme: $(VENV)/.installed-dev ## redraw the README's tables and pictures from metrics/ and plots/
-	@$(RUN) PYTHONPATH=src python docs/update_readme.py
+	@$(RUN) PYTHONPATH=src python tools/update_readme.py
 
 clean: ## remove what runs have made, the environment included
 	rm -rf $(VENV) outputs data/prepared data/stores .pytest_cache .mypy_cache .ruff_cache

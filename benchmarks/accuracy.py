@@ -28,10 +28,10 @@ from lightning import Callback, LightningModule, Trainer
 
 from benchmarks.machine import record
 from benchmarks.public import PublicImplementation
-from bioblobs.datasets.store import Store
+from bioblobs.inference.process import begin
 from bioblobs.proteins.alphabet import decode
 from bioblobs.stages.train_stage0 import main as train_stage0
-from bioblobs.training.process import begin
+from bioblobs.store.packed import Store
 
 RESULTS = Path("benchmarks") / "results"
 PUBLIC = {"node_h_dim": (100, 16), "edge_h_dim": (32, 1), "num_layers": 3, "max_clusters": 5}

@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.chains import compact_chain, sequence
 from benchmarks.ours import OurImplementation
 from benchmarks.public import PublicImplementation
-from bioblobs.training.process import begin
+from bioblobs.inference.process import begin
 
 CLASSES, LAYERS, EDGE_WIDTHS = 7, 3, (32, 1)
 DISTINCT = 4

@@ -25,12 +25,12 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from bioblobs.datasets import parallel
-from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.sample import SampleSource
-from bioblobs.datasets.store import Store
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.config.schema import DataConfig
 from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.sources import parallel
+from bioblobs.sources.preparation import prepare_store
+from bioblobs.sources.sample import SampleSource
+from bioblobs.store.packed import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "data_scaling.json"
@@ -58,7 +58,7 @@ class Corpus:
         self.copies = copies
 
     def table(self) -> pd.DataFrame:
-        """See bioblobs.datasets.source.Source."""
+        """See bioblobs.sources.source.Source."""
         count = self.copies * len(self.chains)
         places = np.arange(count)
         return pd.DataFrame(
@@ -71,13 +71,13 @@ class Corpus:
         )
 
     def items(self, rows: Sequence[int]) -> Iterator[tuple[int, Protein]]:
-        """See bioblobs.datasets.source.Source."""
+        """See bioblobs.sources.source.Source."""
         for row in rows:
             yield row, self.chains[row % len(self.chains)]
 
     @staticmethod
     def read(item: tuple[int, Protein]) -> list[Protein | ProteinError]:
-        """See bioblobs.datasets.source.Source."""
+        """See bioblobs.sources.source.Source."""
         row, chain = item
         rng = np.random.default_rng(row)
         rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
@@ -85,11 +85,11 @@ class Corpus:
         return [dataclasses.replace(chain, coordinates=moved.astype(np.float32))]
 
     def class_names(self) -> dict[str, str]:
-        """See bioblobs.datasets.source.Source."""
+        """See bioblobs.sources.source.Source."""
         return {}
 
     def left_out(self) -> dict[str, int]:
-        """See bioblobs.datasets.source.Source."""
+        """See bioblobs.sources.source.Source."""
         return {}
 
 
@@ -126,7 +126,7 @@ def first_batch(copies: int, folder: Path, workers: int) -> dict[str, Any]:
     """Open the store with nothing of it in memory, take one training batch, then the epoch's others."""
     import torch
 
-    from bioblobs.datasets.datamodule import ProteinDataModule
+    from bioblobs.training.datamodule import ProteinDataModule
 
     torch.set_num_threads(1)
     for path in folder.glob("*.npy"):

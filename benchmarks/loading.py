@@ -18,13 +18,12 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import record
 from benchmarks.pictures import draw
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.datasets.prepare import identity
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config
-from bioblobs.training.build import build_model
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config
+from bioblobs.inference.process import begin
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.losses import LossWeights, loss_terms
-from bioblobs.training.process import begin
 
 RESULTS, PICTURE = Path("benchmarks/results/loading.json"), Path("docs/pictures/loading.png")
 SHOWN = 8
@@ -38,7 +37,7 @@ def trace(config: Config, workers: int, steps: int) -> list[dict[str, float]]:
         max_residues=config.train.max_residues,
         num_workers=workers,
         order_seed=config.train.seed,
-        **identity(config.data),
+        **config.data.identity(),
     )
     model = build_model(config.model, module.num_classes, with_codebook=False).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.multistage.stage0.lr)

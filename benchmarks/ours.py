@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioblobs.datasets.batching import make_batch
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.schema import ModelConfig
 from bioblobs.proteins.alphabet import encode
-from bioblobs.training.build import build_model
+from bioblobs.store.batches import make_batch
 from bioblobs.training.losses import LossWeights, loss_terms
 
 Stored = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]

@@ -1,4 +1,4 @@
-"""Vega-Lite specifications as PNG, as docs/update_readme.py draws the README's."""
+"""Vega-Lite specifications as PNG, as tools/update_readme.py draws the README's."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pictures import draw
 from bioblobs.marked import between
+
+from benchmarks.pictures import draw
 
 RESULTS, PICTURES, PAGE = Path("benchmarks/results/speed.json"), Path("docs/pictures"), Path("docs/speed.md")
 PARTS = ("step", "encoder", "partitioner", "inference", "graphs")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from bioblobs.datasets.batching import collate, make_batch
-from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.store import Store
+from bioblobs.config.schema import DataConfig
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.kernels import build
-from bioblobs.parameters.schema import DataConfig
+from bioblobs.ops import build
+from bioblobs.sources.preparation import prepare_store
+from bioblobs.store.batches import collate, make_batch
+from bioblobs.store.packed import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bioblobs.datasets.store import Store
+from bioblobs.store.packed import Store
 from bioblobs.training.stage import Stage0CLI
 from conftest import ROOT
 

@@ -51,7 +51,7 @@ def test_the_page_shows_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks.speed_pictures import PAGE, RESULTS, accuracy, busy, table
 
-    from bioblobs.marked import between
+    from marked import between
 
     text = (ROOT / PAGE).read_text()
     monkeypatch.chdir(ROOT)

@@ -11,11 +11,10 @@ import pytest
 import yaml
 from lightning import Trainer
 
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.errors import one_line_errors
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.reads import recorded_reads
-from bioblobs.parameters.schema import (
+from bioblobs.checkpoints.build import ARCHITECTURE_KEYS, CODEBOOK_KEYS, architecture, build_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.reads import recorded_reads
+from bioblobs.config.schema import (
     Config,
     DataConfig,
     LossRampConfig,
@@ -24,8 +23,9 @@ from bioblobs.parameters.schema import (
     Stage1Config,
     leaf_keys,
 )
-from bioblobs.training.build import ARCHITECTURE_KEYS, CODEBOOK_KEYS, architecture, build_model
+from bioblobs.errors import one_line_errors
 from bioblobs.training.cli import LINKS, SEED_TARGETS, STAGE_LINKS
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
 from conftest import ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bioblobs.parameters.schema import leaf_keys
+from bioblobs.config.schema import leaf_keys
 from conftest import ROOT
 from runs import TINY, ok, run
 
@@ -20,7 +20,7 @@ BY_HAND = {"metrics/seeds.json", "plots/seeds.csv"}
 """Of `make seeds`, which is no stage: it takes an hour."""
 RECORDER = """
 import importlib, json, sys
-from bioblobs.parameters.reads import recorded_reads
+from bioblobs.config.reads import recorded_reads
 name, arguments = sys.argv[1], sys.argv[2:]
 module = importlib.import_module(f"bioblobs.stages.{name}")
 with recorded_reads() as reads:

@@ -16,47 +16,60 @@ SOURCE = ROOT / "src" / "bioblobs"
 ALLOWED = {
     "proteins": set(),
     "structures": {"proteins"},
-    "graphs": {"proteins", "kernels"},
-    "splits": {"proteins"},
-    "datasets": {"proteins", "structures", "graphs", "splits"},
-    "kernels": set(),
-    "models": {"graphs", "kernels"},
-    "evaluation": {"proteins", "graphs", "datasets", "models"},
-    "training": {"proteins", "graphs", "datasets", "kernels", "models", "evaluation"},
-    "interpretation": {"proteins", "graphs", "datasets", "models", "evaluation"},
-    "faithfulness": {"proteins", "graphs", "datasets", "models", "evaluation"},
-    "report": {"proteins", "datasets"},
+    "similarity": {"proteins"},
+    "splits": {"similarity", "config"},
+    "config": set(),
+    "graphs": set(),
+    "store": {"proteins", "graphs", "splits"},
+    "sources": {"proteins", "structures", "splits", "store", "config"},
+    "ops": {"graphs"},
+    "models": {"graphs", "ops"},
+    "checkpoints": {"proteins", "splits", "config", "store", "models"},
+    "inference": {"proteins", "graphs", "store", "ops", "models"},
+    "evaluation": {"proteins", "graphs", "store", "models", "inference"},
+    "training": {"config", "graphs", "store", "models", "checkpoints", "inference", "evaluation"},
+    "interpretation": {"proteins", "store", "models", "inference"},
+    "faithfulness": {"proteins", "graphs", "store", "models", "inference"},
+    "report": {"proteins", "splits", "store"},
     "prediction": {
         "proteins",
         "structures",
-        "datasets",
+        "sources",
+        "store",
         "models",
-        "evaluation",
-        "training",
+        "checkpoints",
+        "inference",
         "interpretation",
         "report",
     },
     "stages": {
         "proteins",
-        "structures",
-        "graphs",
+        "similarity",
         "splits",
-        "datasets",
+        "config",
+        "store",
+        "sources",
         "models",
+        "checkpoints",
+        "inference",
         "evaluation",
         "training",
         "interpretation",
         "faithfulness",
         "report",
     },
-    "search": {"stages"},
+    "search": {"config", "stages"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},
     "structures": {"torch", "lightning", "pandas", "jsonargparse"},
+    "similarity": {"torch", "lightning", "jsonargparse"},
     "splits": {"torch", "lightning"},
-    "kernels": {"lightning", "dvc", "jsonargparse", "pandas"},
+    "sources": {"torch", "lightning"},
+    "ops": {"lightning", "dvc", "jsonargparse", "pandas"},
     "models": {"lightning", "dvc", "jsonargparse", "pandas", "pathlib"},
+    "checkpoints": {"lightning", "dvc"},
+    "inference": {"lightning", "dvc", "jsonargparse"},
     "report": {"torch", "lightning", "jsonargparse"},
     "graphs": {"lightning", "dvc", "jsonargparse"},
 }
@@ -74,9 +87,13 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def test_every_room_has_its_place() -> None:
+    assert {path.parent.name for path in SOURCE.glob("*/__init__.py")} == set(ALLOWED)
+
+
 @pytest.mark.parametrize("layer", ALLOWED)
 def test_a_layer_imports_only_those_below(layer: str) -> None:
-    for path in (SOURCE / layer).glob("*.py"):
+    for path in (SOURCE / layer).rglob("*.py"):
         for name in imports(path):
             root, _, rest = name.partition(".")
             assert root not in FOREIGN.get(layer, set()), f"{path.name} imports {name}"
@@ -96,7 +113,7 @@ def test_the_readme_shows_what_metrics_hold(tmp_path: Path) -> None:
     archive = tmp_path / "commit.tar"
     ok(run(["git", "archive", "-o", str(archive), "HEAD", "README.md", "metrics", "docs"], ROOT))
     ok(run(["tar", "-xf", str(archive), "-C", str(tmp_path)], ROOT))
-    ok(run([sys.executable, "docs/update_readme.py", "--check"], tmp_path))
+    ok(run([sys.executable, "tools/update_readme.py", "--check"], tmp_path))
 
 
 def test_the_tests_that_the_table_of_traps_names_exist() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bioblobs.marked import between
+from marked import between
 
 
 def test_only_the_section_of_that_name_changes() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bioblobs.config.parsing import parse
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.parsing import parse
 from bioblobs.stages.pipeline import as_flags, new_run_folder, run, store_path
 from conftest import ROOT
 from runs import TINY, ok

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import torch
 
+from bioblobs.checkpoints.build import architecture, build_model
+from bioblobs.checkpoints.file import FORMAT, write_checkpoint
+from bioblobs.config.schema import ModelConfig
 from bioblobs.models.readout import AdditiveReadout
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import architecture, build_model
-from bioblobs.training.checkpoint import FORMAT, write_checkpoint
 
 CLASSES = ["c0", "c1", "c2"]
 NAMES = ["all helix", "all strand", "neither"]

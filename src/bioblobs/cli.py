@@ -15,8 +15,8 @@ from typing import Literal
 from jsonargparse import Namespace
 from tqdm import tqdm
 
+from bioblobs.config.parsing import Parser
 from bioblobs.errors import one_line_errors
-from bioblobs.parameters.parsing import Parser
 
 
 def inspect(options: Namespace) -> int:

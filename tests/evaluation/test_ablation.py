@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.evaluation.ablation import blobs_of_another, random_partition, with_input, without_blobs
-from bioblobs.evaluation.predict import plain_forward
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.predict import plain_forward
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 from conftest import batch_of, random_chain
 
 

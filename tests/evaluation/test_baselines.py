@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bioblobs.datasets.prepare import prepare_store
-from bioblobs.datasets.store import Store
+from bioblobs.config.schema import DataConfig
 from bioblobs.evaluation.baselines import composition_regression, majority, sequence_features
-from bioblobs.parameters.schema import SPLITS, DataConfig
+from bioblobs.sources.preparation import prepare_store
+from bioblobs.splits import SPLITS
+from bioblobs.store.packed import Store
 from conftest import ROOT
 
 Baseline = Callable[[Store, np.ndarray], np.ndarray]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
+from bioblobs.store.packed import Store
 
 SITE = [4, 5, 6, 11, 12]
 """Residues on which the stub's prediction depends, in every protein."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bioblobs.datasets.store import Store
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json
+from bioblobs.io import write_json
 from bioblobs.stages import seeds
+from bioblobs.store.packed import Store
 from conftest import ROOT
 from tiny_model import CLASSES, tiny_checkpoint
 

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioblobs.datasets.batching import collate
-from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains, neighbours_of_each
 from bioblobs.graphs.neighbours import neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.store.batches import collate
+from bioblobs.store.packed import Store
 from conftest import batch_of
 
 

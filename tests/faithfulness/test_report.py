@@ -7,11 +7,11 @@ import json
 import pytest
 from stub import made_model
 
-from bioblobs.datasets.store import Store
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.report import measure
 from bioblobs.faithfulness.verdict import checks
 from bioblobs.stages.faithfulness import judged, summary
+from bioblobs.store.packed import Store
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,18 @@ from pathlib import Path
 import numpy as np
 from stub import made_model
 
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.config.schema import DataConfig
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.parameters.schema import DataConfig
 from bioblobs.stages.faithfulness import chosen_rows
 from bioblobs.stages.sanity import copy_with_permuted_labels, sanity
+from bioblobs.store.packed import Store, open_store
 from conftest import ROOT
 
 
 def test_copied_store(sample_store: Store, tmp_path: Path) -> None:
     copy_with_permuted_labels(sample_store, tmp_path / "copy", 7)
     data = DataConfig(data_dir=str(ROOT / "data"), subset=120, max_length=100, edge_types="knn_8")
-    copy = open_store(tmp_path / "copy", data)
+    copy = open_store(tmp_path / "copy", data.identity())
     copy.verify()
     assert np.array_equal(copy.coordinates, sample_store.coordinates)
     assert np.array_equal(copy.split, sample_store.split)

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from stub import made_model
 
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.build import architecture
+from bioblobs.checkpoints.file import FORMAT, write_checkpoint
+from bioblobs.config.schema import ModelConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.site_seeds import over_seeds, read_measurements, table
-from bioblobs.parameters.schema import ModelConfig
 from bioblobs.stages import sites
-from bioblobs.training.build import architecture
-from bioblobs.training.checkpoint import FORMAT, write_checkpoint
+from bioblobs.store.packed import Store
 from conftest import ROOT
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.site_table import find_sites, read_sites
-from bioblobs.interpretation.records import author_labels
+from bioblobs.inference.records import author_labels
 from bioblobs.proteins.alphabet import decode
+from bioblobs.store.packed import Store
 from conftest import ROOT
 
 SAMPLE = ROOT / "data" / "sample" / "catalytic_residues.csv"

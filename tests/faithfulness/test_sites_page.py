@@ -39,13 +39,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def updated(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "docs/update_sites_page.py", *words]
+    command = [sys.executable, "tools/update_sites_page.py", *words]
     return run(command, checkout, PYTHONPATH=str(ROOT / "src"))
 
 
 def update(checkout: Path, *words: str) -> str:
     return ok(
-        run([sys.executable, "docs/update_sites_page.py", *words], checkout, PYTHONPATH=str(ROOT / "src"))
+        run([sys.executable, "tools/update_sites_page.py", *words], checkout, PYTHONPATH=str(ROOT / "src"))
     )
 
 
@@ -74,6 +74,6 @@ def test_without_metrics_it_says_what_to_do(checkout: Path) -> None:
 def test_the_page_shows_what_metrics_hold() -> None:
     """Once measured; until then it says so."""
     if (ROOT / "metrics" / "sites.json").is_file():
-        ok(run([sys.executable, "docs/update_sites_page.py", "--check"], ROOT, PYTHONPATH="src"))
+        ok(run([sys.executable, "tools/update_sites_page.py", "--check"], ROOT, PYTHONPATH="src"))
     else:
         assert "Not measured yet" in (ROOT / "docs" / "sites.md").read_text()

@@ -13,8 +13,6 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from bioblobs.datasets.batching import collate
-from bioblobs.datasets.store import Store
 from bioblobs.graphs.backbone import bonded_to_next, cross, dihedral, node_features
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
@@ -22,6 +20,8 @@ from bioblobs.graphs.residue_graph import (
     build_graph,
     radial_basis,
 )
+from bioblobs.store.batches import collate
+from bioblobs.store.packed import Store
 from conftest import batch_of, random_chain
 
 PHI, PSI, OMEGA = 0, 1, 2

@@ -12,8 +12,8 @@ import pytest
 from test_records import CLASSES, make_store
 
 import bioblobs
+from bioblobs.config.schema import Config, Paths
 from bioblobs.interpretation.reading import Report
-from bioblobs.parameters.schema import Config, Paths
 from bioblobs.stages import interpret
 from tiny_model import tiny_checkpoint
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> Path:
 
 
 def _raw(path: Path) -> Any:
-    from bioblobs.training.checkpoint import load_model
+    from bioblobs.checkpoints.file import load_model
 
     model, card = load_model(path)
     model.blob_input = "raw"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 
 CAP = 5
 

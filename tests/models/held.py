@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from bioblobs.datasets.batching import make_batch
-from bioblobs.graphs import compiled_features
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
-from bioblobs.kernels import build
-from bioblobs.models import compiled_message, compiled_slots
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.models.partitioner import Blobs
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
+from bioblobs.ops import build
+from bioblobs.ops.growth import compiled as compiled_growth
+from bioblobs.ops.message import compiled as compiled_message
+from bioblobs.store.batches import make_batch
 
 CLASSES = 5
 
@@ -131,7 +131,7 @@ def each_way(way: str) -> Iterator[None]:
     """Run "compiled", or in the operations of "torch"."""
     with pytest.MonkeyPatch.context() as patch:
         if way == "torch":
-            for module in (compiled_features, compiled_message, compiled_slots):
+            for module in (compiled_message, compiled_growth):
                 patch.setattr(module, "suits", lambda *_: False)
         else:
             assert build.library() is not None, build.reason()

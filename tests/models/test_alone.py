@@ -25,13 +25,13 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional as F
 
-from bioblobs.datasets.batching import make_batch
-from bioblobs.graphs import compiled_features
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
-from bioblobs.models import compiled_message, compiled_slots
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.ops.growth import compiled as compiled_growth
+from bioblobs.ops.message import compiled as compiled_message
+from bioblobs.store.batches import make_batch
 from conftest import batch_of, needs_compiler, random_chain
 
 
@@ -291,7 +291,7 @@ def test_compiled_functions_and_torch_read_the_same(
     with torch.no_grad():
         blobs = small_model()(real_batch).blobs
     found = evidence_and_gradients()
-    for module in (compiled_features, compiled_message, compiled_slots):
+    for module in (compiled_message, compiled_growth):
         monkeypatch.setattr(module, "suits", lambda *_: False)
     for one, other in zip(found, evidence_and_gradients(), strict=True):
         scale = float(other.abs().max())

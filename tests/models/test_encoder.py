@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.encoder import Encoder
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 from conftest import batch_of, random_chain
 
 

@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from bioblobs.models.encoder import GVPLayer
-from bioblobs.models.gvp import GVP, Pair, PairDropout, PairNorm, vector_norm
+from bioblobs.models.gvp import GVP, Pair, PairDropout, PairNorm
+from bioblobs.ops.message.reference import lengths
 
 NODE, EDGE = (8, 4), (6, 1)
 RESIDUES, NEIGHBOURS = 12, 5
@@ -79,7 +80,7 @@ def test_norm_sets_the_root_mean_square_length_of_a_residue_to_one() -> None:
 def test_norms_of_zero_vectors_have_finite_gradients() -> None:
     # Chain ends have zero vectors; sqrt would give an infinite gradient there.
     zeros = torch.zeros(3, 4, 2, requires_grad=True)
-    (vector_norm(zeros).sum() + PairNorm((1, 2))(torch.zeros(4, 1), zeros)[1].sum()).backward()
+    (lengths(zeros).sum() + PairNorm((1, 2))(torch.zeros(4, 1), zeros)[1].sum()).backward()
     assert zeros.grad is not None and zeros.grad.isfinite().all()
 
 

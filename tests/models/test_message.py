@@ -1,4 +1,4 @@
-"""The chunked message is the plain one: three GVPs over the concatenation, then the mean, by autograd."""
+"""The message is the plain one: three GVPs over the concatenation, then the mean, by autograd."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from bioblobs.models import compiled_message, mean_message
 from bioblobs.models.gvp import Dims, Pair
 from bioblobs.models.message import Message
+from bioblobs.ops.message import compiled as compiled_message
 
 RESIDUES, NEIGHBOURS = 23, 5
 Case = tuple[Pair, Pair, Tensor]
@@ -53,11 +53,7 @@ def with_gradients(result: Pair, seeds: Pair, leaves: list[Tensor]) -> list[Tens
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("ragged", [True, False])
 @pytest.mark.parametrize("edge", [(6, 1), (4, 3)])
-@pytest.mark.parametrize("chunk_floats", [1, 700, 1 << 20])  # a residue, some residues, all of them at once
-def test_message_and_gradients_are_those_of_the_plain_one(
-    keep: bool, ragged: bool, edge: Dims, chunk_floats: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(mean_message.CHUNK_FLOATS, "cpu", chunk_floats)
+def test_message_and_gradients_are_those_of_the_plain_one(keep: bool, ragged: bool, edge: Dims) -> None:
     message = Message((8, 4), edge).double()
     message.keep = keep
     node, edges, neighbours = case((8, 4), edge)
@@ -118,7 +114,7 @@ def test_recomputation_keeps_nothing_of_an_edge(monkeypatch: pytest.MonkeyPatch)
             message(node, edge, neighbours, None)
         return sum(held.values())
 
-    assert kept(True) - kept(False) == 2 * RESIDUES * NEIGHBOURS * 8  # two products of 8 scalars an edge
+    assert kept(True) - kept(False) > 10 * RESIDUES * NEIGHBOURS * 8  # activations of 8 scalars per edge
 
 
 def test_zero_and_tiny_vectors_have_finite_gradients_in_fp16() -> None:

@@ -17,12 +17,12 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 from torch import Tensor
 from torch_geometric.nn.pool.select import SelectOutput
 
+from bioblobs.graphs.layout import Layout
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.kernels import build
-from bioblobs.models import compiled_slots
-from bioblobs.models.layout import Layout
 from bioblobs.models.partitioner import Blobs, Partitioner
-from bioblobs.models.slots import best
+from bioblobs.ops import build
+from bioblobs.ops.growth import compiled as compiled_growth
+from bioblobs.ops.growth.reference import best
 from bioblobs.training.losses import cardinality_loss
 from conftest import batch_of, needs_compiler, random_chain
 
@@ -34,10 +34,10 @@ LENGTHS = (40, 25, 3, 1, 60)
     autouse=True, scope="module", params=[pytest.param("compiled", marks=needs_compiler), "torch"]
 )
 def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Everything here holds for the compiled slots and for those in torch's operations."""
+    """Everything here holds for the compiled growth and for the one in torch's operations."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "torch":
-            patch.setattr(compiled_slots, "suits", lambda inputs: False)
+            patch.setattr(compiled_growth, "suits", lambda tensor: False)
         else:
             assert build.library() is not None, build.reason()
         yield

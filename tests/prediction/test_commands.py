@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from bioblobs.checkpoints.card import completed_card
+from bioblobs.checkpoints.file import FORMAT, load_model, read_checkpoint, write_checkpoint
 from bioblobs.cli import main
-from bioblobs.datasets.store import Store
-from bioblobs.evaluation.model_card import completed_card
 from bioblobs.prediction.card import as_markdown
-from bioblobs.training.checkpoint import FORMAT, load_model, read_checkpoint, write_checkpoint
+from bioblobs.store.packed import Store
 from conftest import ROOT
 from runs import ok, run
 from structure_files import DATA

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import bioblobs
-from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
-from bioblobs.evaluation.predict import predictions
-from bioblobs.interpretation.records import protein_records
+from bioblobs.inference.predict import predictions
+from bioblobs.inference.records import protein_records
 from bioblobs.prediction.model import Model, ranked
 from bioblobs.proteins.record import Protein
+from bioblobs.store.packed import Store
 from structure_files import DATA, chain_of, long_chain, structure_of, write
 from tiny_model import CLASSES, tiny_checkpoint
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bioblobs.datasets.store import Store
 from bioblobs.proteins.record import Protein
 from bioblobs.report.chains import stored_protein
+from bioblobs.store.packed import Store
 
 NASTY = "</script><img src=x onerror=\"document.title='broken in'\">"
 """A name that breaks out of a page that doesn't escape."""
@@ -181,7 +181,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     """A whole report page, with every part of it."""
     import pandas as pd
 
-    from bioblobs.report.codebook_map import codebook_map
+    from bioblobs.interpretation.codebook_map import codebook_map
     from bioblobs.report.codes import page_code
     from bioblobs.report.overlay import with_overlay
     from bioblobs.report.overview import Results, overview

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioblobs.report.codebook_map import codebook_map
+from bioblobs.interpretation.codebook_map import codebook_map
 from bioblobs.report.codes import page_code
 from bioblobs.report.confusion import SHOWN, class_counts, confusion
 from bioblobs.report.curves import removal_curves

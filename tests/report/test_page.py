@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.report.viewer import write_viewer
+from bioblobs.store.packed import Store
 from conftest import ROOT
 from report.pages import CLASSES, EXPLANATION, NASTY, made, write_report
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bioblobs.checkpoints.file import read_checkpoint
+from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import Paths
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
 from bioblobs.report.sums import page_contributions, page_sum
 from bioblobs.stages.report import read_results
-from bioblobs.training.checkpoint import read_checkpoint
 from report.pages import CONTRIBUTIONS, EXPLANATION, LOGITS, interval
 from tiny_model import tiny_checkpoint
 

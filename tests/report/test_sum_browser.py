@@ -12,9 +12,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from bioblobs.datasets.store import Store
 from bioblobs.report.palette import signed_colour
 from bioblobs.report.viewer import write_viewer
+from bioblobs.store.packed import Store
 from report.chromium import browser, picture, tab
 from report.pages import CLASSES, CONTRIBUTIONS, EXPLANATION, LOGITS, made, write_report
 from report.test_browser import like

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import SPLITS, DataConfig
-from bioblobs.splits import assign
+from bioblobs.splits import SPLITS, assign
 from bioblobs.splits.assign import assign_splits, distribute, plan_splits
 from bioblobs.splits.clusters import identical, single_linkage
 from families import LETTERS, families

@@ -15,12 +15,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
-from bioblobs.datasets.batching import collate
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.datasets.store import Store
-from bioblobs.evaluation.predict import class_probabilities
+from bioblobs.checkpoints.file import load_model
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.training.checkpoint import load_model
+from bioblobs.inference.predict import class_probabilities
+from bioblobs.store.batches import collate
+from bioblobs.store.packed import Store
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.losses import classification_loss
 from bioblobs.training.module import BlobModule
 from conftest import ROOT

@@ -9,9 +9,9 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.models.codebook import Codebook
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 from bioblobs.training.codebook_init import blob_embeddings, kmeans_codes, random_codes, usage
 from conftest import batch_of, random_chain
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 
 WITHOUT_EFFECT: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
     "context": (

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import BioBlobs, Prediction
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
 from bioblobs.training.losses import (
     LossWeights,
     cardinality_loss,

@@ -13,12 +13,12 @@ import torch
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import check_architecture, load_model, read_checkpoint, write_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.evaluation.predict import class_probabilities, predictions
+from bioblobs.inference.predict import class_probabilities, predictions
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.training.checkpoint import check_architecture, load_model, read_checkpoint, write_checkpoint
+from bioblobs.store.packed import Store
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.losses import ramp, temperature
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import load_model, read_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.evaluation.predict import class_probabilities
+from bioblobs.inference.predict import class_probabilities
+from bioblobs.store.packed import Store
 from bioblobs.training.averaging import Averaged
-from bioblobs.training.checkpoint import load_model, read_checkpoint
 from bioblobs.training.loggers import make_loggers
 from bioblobs.training.memory import is_out_of_memory
 from bioblobs.training.module import BlobModule

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.datasets.prepare import identity, open_store, prepare_store
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import read_checkpoint
+from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import DataConfig
-from bioblobs.training.checkpoint import read_checkpoint
+from bioblobs.sources.preparation import prepare_store
+from bioblobs.store.packed import Store, open_store
+from bioblobs.training.datamodule import ProteinDataModule
 from conftest import ROOT
 from runs import run_stage_0
 
@@ -36,7 +36,7 @@ def test_a_store_is_refused_for_another_seed_of_the_data(sample_store: Store, tm
         run_stage_0(sample_store, tmp_path, "--data.seed=1")
     assert str(sample_store.path) in str(error.value) and "\n" not in str(error.value)
     with pytest.raises(BioBlobsError, match=r"data\.seed=0, but 1"):
-        open_store(sample_store.path, DataConfig(**DATA, seed=1))
+        open_store(sample_store.path, DataConfig(**DATA, seed=1).identity())
 
 
 def test_the_seed_of_training_orders_batches_and_the_seed_of_data_draws_the_subset(
@@ -48,7 +48,7 @@ def test_the_seed_of_training_orders_batches_and_the_seed_of_data_draws_the_subs
         orders.append([batch.proteins.tolist() for batch in module.train_dataloader()])
     assert orders[0] == orders[1] != orders[2]
     assert set(map(frozenset, orders[0])) != set(map(frozenset, orders[2]))
-    assert identity(DataConfig(seed=3))["seed"] == 3
+    assert DataConfig(seed=3).identity()["seed"] == 3
     small = {**DATA, "subset": 30}
     chains = {}
     for seed in (0, 1):

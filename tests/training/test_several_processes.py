@@ -13,16 +13,16 @@ from torch import Tensor, multiprocessing
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from bioblobs.datasets.batching import collate
-from bioblobs.datasets.datamodule import ProteinDataModule
-from bioblobs.datasets.store import Store
-from bioblobs.evaluation.predict import class_probabilities, predictions
+from bioblobs.checkpoints.build import build_model
+from bioblobs.checkpoints.file import load_model
+from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.predict import class_probabilities, predictions
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.processes import joint_mean
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import build_model
-from bioblobs.training.checkpoint import load_model
+from bioblobs.store.batches import collate
+from bioblobs.store.packed import Store
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.losses import LossWeights, loss_terms
 from conftest import ROOT
 from runs import ok, run

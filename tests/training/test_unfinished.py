@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import torch
 
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints import file as checkpoint
+from bioblobs.checkpoints.file import save_whole
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.stages import init_codebook
-from bioblobs.training import checkpoint
-from bioblobs.training.checkpoint import save_whole
+from bioblobs.store.packed import Store
 from bioblobs.training.cli import StageCLI
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
@@ -287,7 +287,7 @@ import resource, signal, sys
 from pathlib import Path
 import torch
 from bioblobs.errors import one_line_errors
-from bioblobs.training.checkpoint import save_whole
+from bioblobs.checkpoints.file import save_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 with one_line_errors():
     save_whole({"weights": torch.zeros(1_000_000)}, Path(sys.argv[1]))

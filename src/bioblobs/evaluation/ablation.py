@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from bioblobs.evaluation.predict import Forward, plain_forward
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.predict import Forward, plain_forward
 from bioblobs.models.bioblobs import BioBlobs, BlobInput, Prediction
 from bioblobs.models.partitioner import Blobs
 

@@ -12,9 +12,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bioblobs.datasets.batching import Rows
-from bioblobs.datasets.store import Store
 from bioblobs.proteins.alphabet import composition
+from bioblobs.store.batches import Rows
+from bioblobs.store.packed import Store
 
 
 def majority(store: Store, rows: Rows) -> NDArray[np.float64]:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bioblobs.datasets.batching import Rows, make_batch, plan_batches
-from bioblobs.datasets.store import Store
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.store.batches import Rows, make_batch, plan_batches
+from bioblobs.store.packed import Store
 
 BATCH_SIZE, MAX_RESIDUES = 256, 6000
 """Of the batches that are read; a chain's prediction does not depend on them."""

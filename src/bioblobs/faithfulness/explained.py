@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioblobs.evaluation.predict import probabilities
 from bioblobs.faithfulness.chains import Chains
+from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 
 Floats = NDArray[np.float64]

@@ -30,9 +30,9 @@ from bioblobs.faithfulness.explained import Floats
 from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
+from bioblobs.graphs.segments import segment_pool
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs
-from bioblobs.models.segments import segment_pool
 
 LogChance = Callable[[Tensor], Tensor]
 """Scalars (n, f) of a batch's residues -> (b,) log probability of their class."""

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioblobs.evaluation.predict import probabilities
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import spearman
+from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bioblobs.datasets.store import Store
 from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.proteins.alphabet import SYMBOLS
+from bioblobs.store.packed import Store
 
 CURATED = "M-CSA"
 """``source`` of residues that are annotated themselves, not carried over from a homologue."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bioblobs.graphs import compiled_features
-from bioblobs.graphs.backbone import PEPTIDE_BOND_MAX, node_features
+from bioblobs.graphs.backbone import node_features
 from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
 
 EDGE_VECTORS = 1
@@ -61,17 +60,8 @@ def build_graph(
         nodes: features of the residues, where they are known from the chain that these were cut from; None:
             from the coordinates of the batch.
     """
-    compiled = compiled_features.suits(batch)
-    if nodes is not None:
-        node_s, node_v = nodes
-    elif compiled:
-        node_s, node_v = compiled_features.node_features(batch, PEPTIDE_BOND_MAX)
-    else:
-        node_s, node_v = node_features(batch.coordinates, batch.batch)
-    if compiled:
-        radial, edge_v, offsets = compiled_features.edge_features(batch, edge_scalars // 2, RBF_MAX)
-    else:
-        radial, edge_v, offsets = edge_features(batch, edge_scalars // 2)
+    node_s, node_v = nodes or node_features(batch.coordinates, batch.batch)
+    radial, edge_v, offsets = edge_features(batch, edge_scalars // 2)
     weights = None
     if batch.edge_valid is not None:
         valid = batch.edge_valid.to(radial.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bioblobs.datasets.store import Store
+from bioblobs.inference.records import by_class
 from bioblobs.interpretation.alignment import align_blobs
 from bioblobs.interpretation.composition import against_background, shares
 from bioblobs.interpretation.enrichment import class_membership, enriched_classes, holders
@@ -23,9 +23,9 @@ from bioblobs.interpretation.motif import (
     motif_entry,
     windows,
 )
-from bioblobs.interpretation.records import by_class
 from bioblobs.interpretation.residues import Residues, gather
 from bioblobs.interpretation.superposition import superpose_windows
+from bioblobs.store.packed import Store
 
 
 @dataclass(frozen=True)

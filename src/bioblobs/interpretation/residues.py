@@ -8,7 +8,7 @@ import biotite.structure as struc
 import numpy as np
 from numpy.typing import NDArray
 
-from bioblobs.datasets.store import Store
+from bioblobs.store.packed import Store
 
 BREAK_MIN = 4.5
 """Distance of neighbouring C-alphas (angstrom) from which a residue is missing between them."""

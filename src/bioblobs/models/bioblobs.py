@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
+from bioblobs.graphs.segments import segment_pool, segment_sum
 from bioblobs.models.codebook import Codebook, Quantised
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Blobs, Partitioner
 from bioblobs.models.readout import AdditiveReadout, AttentionReadout, Reading
-from bioblobs.models.segments import segment_pool, segment_sum
 
 BlobInput = Literal["quantised", "raw"]
 BlobView = Literal["alone", "context"]

@@ -9,8 +9,9 @@ from torch.utils.checkpoint import checkpoint
 
 from bioblobs.graphs.backbone import NODE_DIMS
 from bioblobs.graphs.residue_graph import EDGE_VECTORS, ResidueGraph
-from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm, vector_norm
+from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm
 from bioblobs.models.message import Message
+from bioblobs.ops.message.reference import lengths
 
 SEQUENCE_DIM = 20
 """Width of the learned embedding of residue identity."""
@@ -124,5 +125,5 @@ class Encoder(nn.Module):
         radial, waves, length = gvp.w_s.weight.split(parts, 1)
         table = F.linear(graph.waves, waves, gvp.w_s.bias)
         of_offset = table.index_select(0, graph.offsets.view(-1)).view(*graph.offsets.shape, -1)
-        s_pre = of_offset + F.linear(graph.radial, radial) + F.linear(vector_norm(hidden), length)
+        s_pre = of_offset + F.linear(graph.radial, radial) + F.linear(lengths(hidden), length)
         return gvp.gated(s_pre, hidden)

@@ -14,19 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bioblobs.ops.message.reference import EPS, lengths
+
 Dims = tuple[int, int]
 """(scalar channels, vector channels)."""
 
 Pair = tuple[Tensor, Tensor]
 """(scalars (..., n), vectors (3, ..., v))."""
-
-EPS = 1e-8
-"""Added to squared lengths, so that a zero vector has a finite gradient."""
-
-
-def vector_norm(vectors: Tensor) -> Tensor:
-    """Length of each vector, with a finite gradient at zero: (3, ..., v) -> (..., v)."""
-    return (vectors.square().sum(0) + EPS).sqrt()
 
 
 class GVP(nn.Module):
@@ -51,7 +45,7 @@ class GVP(nn.Module):
     def forward(self, scalars: Tensor, vectors: Tensor) -> Pair:
         """(..., n), (3, ..., v) -> (..., n'), (3, ..., v')."""
         hidden = self.w_h(vectors)  # (3, ..., h)
-        return self.gated(self.w_s(torch.cat([scalars, vector_norm(hidden)], -1)), hidden)
+        return self.gated(self.w_s(torch.cat([scalars, lengths(hidden)], -1)), hidden)
 
     def gated(self, s_pre: Tensor, hidden: Tensor) -> Pair:
         """Scalars before their activation (..., n') and V W_h (3, ..., h) -> (..., n'), (3, ..., v')."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from bioblobs.models.gvp import GVP, Dims, Pair
-from bioblobs.models.mean_message import Inputs, Weights, mean_message
+from bioblobs.ops.message import compiled
+from bioblobs.ops.message.reference import Inputs, Weights, mean_message
 
 
 class Message(nn.Module):
     """m_i = mean_j GVP_3(GVP_2(GVP_1([h_j, e_ji, h_i]))), the last without activation (Jing et al. 2021).
 
-    The parameters are those of three plain :class:`~bioblobs.models.gvp.GVP`, and so is the result; how it
-    is computed, :mod:`bioblobs.models.mean_message` says.
+    The parameters are those of three plain :class:`~bioblobs.models.gvp.GVP`, and so is the result;
+    :mod:`bioblobs.ops.message.reference` states how it is computed.
 
     Attributes:
-        keep: hold the two largest products of each edge for the backward pass; False makes them again,
-            for a few percent of time and a fraction of the memory. Compiled messages always do.
+        keep: hold the activations of each edge for the backward pass; False computes them again, which
+            takes more time and a fraction of the memory. Compiled messages always do.
     """
 
     def __init__(self, node: Dims, edge: Dims) -> None:
@@ -66,5 +68,11 @@ class Message(nn.Module):
             vector3=third.w_v.weight,
             gate3=third.gate.weight @ affine + F.pad(third.gate.bias[:, None], (affine.shape[1] - 1, 0)),
         )
-        scalars, vectors = mean_message(inputs, neighbours, edge_weights, weights, self.keep)
+        given = inputs, neighbours, edge_weights, weights
+        if compiled.suits(inputs.scalars_j):
+            scalars, vectors = compiled.mean_message(*given)
+        elif self.keep or not torch.is_grad_enabled():
+            scalars, vectors = mean_message(*given)
+        else:
+            scalars, vectors = checkpoint(mean_message, *given, use_reentrant=False, preserve_rng_state=False)
         return F.linear(scalars, affine), vectors

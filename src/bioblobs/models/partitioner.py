@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from bioblobs.models.growth import Growth, grow
-from bioblobs.models.layout import Layout, Neighbourhoods, put
-from bioblobs.models.segments import segment_pool
-from bioblobs.models.slots import LOCAL_STATISTICS, Inputs, Terms
+from bioblobs.graphs.layout import Layout, Neighbourhoods, put
+from bioblobs.graphs.segments import segment_pool
+from bioblobs.ops.growth import compiled, reference
+from bioblobs.ops.growth.reference import LOCAL_STATISTICS, Growth, Inputs, Terms
 
 
 @dataclass
@@ -181,6 +181,7 @@ class Partitioner(Select):
             tau=self.tau,
             noise=self._noise(x),
         )
+        grow = compiled.grow if compiled.suits(x) else reference.grow
         return _blobs(grow(inputs, terms, layout, Neighbourhoods(edge_index, len(x))))
 
     def _noise(self, x: Tensor) -> Tensor | None:
@@ -193,7 +194,7 @@ class Partitioner(Select):
 
 def _blobs(made: Growth) -> Blobs:
     """One value a residue, and one a blob."""
-    rows, p, size = made.slots.rows, made.slots.p, made.slots.size.t()
+    rows, p, size = made.rows, made.p, made.size.t()
     slots, residues = p.shape
     number = torch.arange(slots, device=rows.device)[:, None, None].expand_as(rows)
     assignment = put(rows, number, residues, -1)

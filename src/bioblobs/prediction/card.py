@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bioblobs.results import interval
+from bioblobs.io import interval
 
 SHOWN_CLASSES = 30
 """Classes that the card lists; the others are counted."""

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioblobs.datasets.store import Store
-from bioblobs.datasets.writer import StoreWriter
+from bioblobs.checkpoints.file import load_model
 from bioblobs.errors import BioBlobsError
-from bioblobs.evaluation.predict import predictions
-from bioblobs.interpretation.records import explanation, protein_records
+from bioblobs.inference.predict import predictions
+from bioblobs.inference.records import explanation, protein_records
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.prediction.card import as_markdown
 from bioblobs.prediction.limits import Limits
@@ -23,7 +22,8 @@ from bioblobs.prediction.reading import ReadChain, ReadFile, find_files, read_fi
 from bioblobs.prediction.records import Blob, ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.proteins.record import Protein
-from bioblobs.training.checkpoint import load_model
+from bioblobs.store.packed import Store
+from bioblobs.store.writer import StoreWriter
 
 PathLike = Path | str
 CARD_KEYS = (

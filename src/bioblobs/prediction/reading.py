@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bioblobs.datasets.parallel import ordered_map
 from bioblobs.proteins.alphabet import UNKNOWN
 from bioblobs.proteins.record import Protein, ProteinError, usable
+from bioblobs.sources.parallel import ordered_map
 from bioblobs.structures.files import StructureError, stem_of
 from bioblobs.structures.inspection import files_of
 from bioblobs.structures.reader import Chain, StructureFile, read_chains

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioblobs.datasets.store import Store
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import Protein
+from bioblobs.store.packed import Store
 
 STEP = 0.01
 """Resolution of packed coordinates (angstrom); coarser only for chains wider than 655 angstrom."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bioblobs.parameters.schema import SPLITS
+from bioblobs.splits import SPLITS
 
 SHOWN = 30
 """Classes a table lists; the rest are counted."""

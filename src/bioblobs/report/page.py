@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import write_text
 from bioblobs.report.palette import style
-from bioblobs.results import write_text
 
 SCRIPTS = (
     "dom",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bioblobs.results import interval
+from bioblobs.io import interval
 
 INTERVAL = {"value", "low", "high"}
 LONGEST_LIST = 12

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bioblobs.config.parsing import parse
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.parsing import parse
 from bioblobs.stages.pipeline import as_flags
 
 if TYPE_CHECKING:

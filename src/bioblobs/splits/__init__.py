@@ -1,1 +1,4 @@
-"""Splits without leakage: which chains are alike, clusters of them, and clusters into train, val and test."""
+"""Splits without leakage: clusters of chains that are alike, and clusters into train, val and test."""
+
+SPLITS = ("train", "val", "test")
+"""In the order in which a store numbers them."""

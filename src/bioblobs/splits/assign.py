@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.schema import SPLITS, DataConfig
+from bioblobs.similarity.by_sequence import identity_hits, sequence_tool
+from bioblobs.similarity.by_structure import structure_links, structure_tool
+from bioblobs.splits import SPLITS
 from bioblobs.splits.clusters import identical, single_linkage
-from bioblobs.splits.sequence import identity_hits, sequence_tool
-from bioblobs.splits.structure import structure_links, structure_tool
 
 THRESHOLDS = {
     "sequence": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),

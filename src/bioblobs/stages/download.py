@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.datasets.shake_files import ensure_files, shake_root
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_text
+from bioblobs.io import write_text
+from bioblobs.sources.shake_files import ensure_files, shake_root
 
 
 def run(config: Config, paths: Paths) -> None:

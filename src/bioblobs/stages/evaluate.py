@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
-from bioblobs.datasets.batching import Rows
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.card import completed_card
+from bioblobs.checkpoints.file import check_classes, load_model, write_checkpoint
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.ablation import (
     blobs_of_another,
@@ -22,15 +23,13 @@ from bioblobs.evaluation.ablation import (
     without_blobs,
 )
 from bioblobs.evaluation.baselines import composition_regression, majority
-from bioblobs.evaluation.model_card import completed_card
-from bioblobs.evaluation.predict import class_probabilities
 from bioblobs.evaluation.scores import Scorer, multi_label_scorer, single_label_scorer, with_intervals
+from bioblobs.inference.predict import class_probabilities
+from bioblobs.inference.process import begin
+from bioblobs.io import write_json, write_table
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table
-from bioblobs.training.checkpoint import check_classes, load_model, write_checkpoint
-from bioblobs.training.process import begin
+from bioblobs.store.batches import Rows
+from bioblobs.store.packed import Store, open_store
 
 CALIBRATION_BINS = 10
 
@@ -39,7 +38,7 @@ def run(config: Config, paths: Paths) -> None:
     """Write test metrics, ablation, plots, the final model and the checkpoint summary."""
     seed = config.train.seed
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     rows = store.rows("test")
     if not len(rows):
         raise BioBlobsError(f"{paths.prepared}: no test protein to evaluate on")

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from bioblobs.datasets.batching import Rows
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import check_classes, load_model, untrained_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.report import Report, measure
 from bioblobs.faithfulness.site_table import find_sites, read_sites
 from bioblobs.faithfulness.sites import enrichment
 from bioblobs.faithfulness.verdict import checks, verdict
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import interval, write_json, write_table
-from bioblobs.training.checkpoint import check_classes, load_model, untrained_model
-from bioblobs.training.process import begin
+from bioblobs.inference.process import begin
+from bioblobs.io import interval, write_json, write_table
+from bioblobs.store.batches import Rows
+from bioblobs.store.packed import Store, open_store
 
 
 def run(config: Config, paths: Paths) -> None:
@@ -29,7 +28,7 @@ def run(config: Config, paths: Paths) -> None:
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
     listed = read_sites(Path(keys.sites))
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     sites = find_sites(store, listed)
     for line in sites.warnings():
         print(line, flush=True)

@@ -10,29 +10,29 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from bioblobs.datasets.batching import plan_batches
-from bioblobs.datasets.prepare import open_store
-from bioblobs.errors import one_line_errors
-from bioblobs.evaluation.predict import predictions
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json
-from bioblobs.training.build import add_codebook, architecture
-from bioblobs.training.checkpoint import (
+from bioblobs.checkpoints.build import add_codebook, architecture
+from bioblobs.checkpoints.file import (
     check_architecture,
     check_classes,
     load_model,
     write_checkpoint,
 )
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
+from bioblobs.errors import one_line_errors
+from bioblobs.inference.predict import predictions
+from bioblobs.inference.process import begin
+from bioblobs.io import write_json
+from bioblobs.store.batches import plan_batches
+from bioblobs.store.packed import open_store
 from bioblobs.training.codebook_init import blob_embeddings, kmeans_codes, random_codes, usage
-from bioblobs.training.process import begin
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write stage 0's model with a filled codebook, and how well it fits the blobs."""
     seed, stage1 = config.train.seed, config.multistage.stage1
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     path = paths.final_checkpoint(0)
     model, card = load_model(path)
     check_architecture(path, card, architecture(config.model, with_codebook=False))

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bioblobs import __version__
-from bioblobs.datasets.prepare import open_store
+from bioblobs.checkpoints.file import check_classes, load_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.evaluation.predict import predictions
+from bioblobs.inference.predict import predictions
+from bioblobs.inference.process import begin
+from bioblobs.inference.records import explanation, protein_records
 from bioblobs.interpretation.code_table import code_table
+from bioblobs.interpretation.codebook_map import codebook_map
 from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.logo import LOGOS
 from bioblobs.interpretation.membership import blob_table
 from bioblobs.interpretation.reading import SCHEMA_VERSION
-from bioblobs.interpretation.records import explanation, protein_records
 from bioblobs.interpretation.summary import dataset_summary
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table, write_text
-from bioblobs.training.checkpoint import check_classes, load_model
-from bioblobs.training.process import begin
+from bioblobs.io import write_json, write_table, write_text
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.store.packed import open_store
+
+MODEL = "model.json"
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, significance = config.train.seed, config.interpretability.significance
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)
@@ -63,10 +67,21 @@ def run(config: Config, paths: Paths) -> None:
     folder = Path(paths.output) / "interpretability"
     _write_codes(folder, codes, significance)
     write_text(folder / "test_interpretability.json", json.dumps(report, allow_nan=False) + "\n")
+    write_json(folder / MODEL, about_model(model, card))
     headline = {name: summary[name] for name in ("importance", "blobs", "codebook", "code_tests")}
     write_json(Path(paths.metrics) / "interpretability.json", headline)
     _plots(Path(paths.plots), records, summary)
     _say(summary)
+
+
+def about_model(model: BioBlobs, card: Mapping[str, Any]) -> dict[str, Any]:
+    """What later stages need to know of the model: its keys, its data, and its codebook in two dimensions."""
+    codebook = model.codebook
+    return {
+        "architecture": card["architecture"],
+        "data": card["data"],
+        "map": None if codebook is None else codebook_map(codebook.vectors.numpy(), codebook.distance),
+    }
 
 
 def _write_codes(folder: Path, codes: CodeReport, significance: float) -> None:

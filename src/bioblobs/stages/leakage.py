@@ -11,16 +11,15 @@ import pandas as pd
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
+from bioblobs.io import write_json, write_table
 from bioblobs.proteins.alphabet import decode
-from bioblobs.results import write_json, write_table
-from bioblobs.splits.leakage import Nearest, histogram
-from bioblobs.splits.sequence import IDENTITY, SequenceTool, identity_hits, sequence_tool
-from bioblobs.splits.structure import TM_SCORE
+from bioblobs.similarity.by_sequence import IDENTITY, SequenceTool, identity_hits, sequence_tool
+from bioblobs.similarity.by_structure import TM_SCORE
+from bioblobs.similarity.nearest import Nearest, histogram
+from bioblobs.store.packed import Store, open_store
 
 Rows = NDArray[np.int64]
 Found = tuple[Nearest, dict[str, Any]]
@@ -31,7 +30,7 @@ EXHAUSTIVE_CELLS = 2e12
 
 def run(config: Config, paths: Paths) -> None:
     """Write the nearest training chain of each val and test chain, and how alike they are."""
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     rows = [store.rows(name) for name in HELD_OUT]
     held, train = np.concatenate(rows), store.rows("train")
     split = np.repeat(np.array(HELD_OUT), [len(own) for own in rows])
@@ -68,7 +67,7 @@ def _by_sequence(store: Store, held: Rows, train: Rows, split: NDArray[np.str_])
 
 
 def _by_structure(store: Store, held: Rows, train: Rows, split: NDArray[np.str_], hits: int) -> Found:
-    from bioblobs.splits.tmalign import nearest_pairs
+    from bioblobs.similarity.tmalign import nearest_pairs
 
     bounds = store.offsets
     chains = [[store.coordinates[bounds[row] : bounds[row + 1], 1] for row in rows] for rows in (held, train)]

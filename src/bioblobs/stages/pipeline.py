@@ -18,14 +18,15 @@ from typing import Any
 
 import yaml
 
-from bioblobs.datasets.prepare import identity, open_store
-from bioblobs.datasets.source import source_state
+from bioblobs.config.parsing import parse
+from bioblobs.config.ranges import plain
+from bioblobs.config.reads import Group
+from bioblobs.config.schema import Config, Paths, leaf_keys
 from bioblobs.errors import BioBlobsError, one_line_errors
-from bioblobs.parameters.parsing import parse, plain
-from bioblobs.parameters.reads import Group
-from bioblobs.parameters.schema import Config, Paths, leaf_keys
-from bioblobs.results import write_json, write_text
+from bioblobs.io import write_json, write_text
+from bioblobs.sources.source import source_state
 from bioblobs.stages import download
+from bioblobs.store.packed import open_store
 
 DEFAULT_CONFIG = "params.yaml"
 RUN_CONFIG, DONE = "config.yaml", "done.json"
@@ -170,7 +171,7 @@ def as_flags(args: Sequence[str]) -> list[str]:
 
 def store_path(config: Config) -> Path:
     """Where the script keeps a prepared store: named by everything that shapes it, the source included."""
-    shaping = [identity(config.data), source_state(config.data)]
+    shaping = [config.data.identity(), source_state(config.data)]
     digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]
     return Path(config.data.data_dir) / "stores" / f"{config.data.dataset_name}-{digest}"
 
@@ -194,7 +195,7 @@ def _prepare(config: Config, paths: Paths) -> None:
     from bioblobs.stages import prepare
 
     try:
-        open_store(paths.prepared, config.data).verify()
+        open_store(paths.prepared, config.data.identity()).verify()
     except BioBlobsError:
         _say("prepare")
         prepare.run(config, paths)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.datasets.prepare import REPORT, prepare_store
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import SPLITS, Config, Paths
-from bioblobs.results import write_text
+from bioblobs.io import write_text
+from bioblobs.sources.preparation import REPORT, prepare_store
+from bioblobs.splits import SPLITS
 
 
 def run(config: Config, paths: Paths) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.verdict import checks, verdict
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import Config, Paths
 from bioblobs.report.chains import stored_protein
-from bioblobs.report.codebook_map import codebook_map
 from bioblobs.report.codes import LOGO, page_code
 from bioblobs.report.overlay import Trace, with_overlay
 from bioblobs.report.overview import Results, overview
@@ -24,16 +21,13 @@ from bioblobs.report.page import write_page
 from bioblobs.report.scorecard import scorecard
 from bioblobs.report.selection import shown_rows
 from bioblobs.report.viewer import viewer_data
-from bioblobs.training.checkpoint import network_weights, read_checkpoint
-
-CODE_VECTORS = "codebook.vectors"
-"""Name of the codebook's vectors among the network's weights."""
+from bioblobs.store.packed import Store, open_store
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write outputs/report/index.html."""
     seed = config.train.seed
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     results = read_results(paths)
     report = results.report
     records, rows = report["proteins"], store.rows(report["split"])
@@ -64,7 +58,7 @@ def run(config: Config, paths: Paths) -> None:
     ]
     data["background"] = report["dataset"]["background"]
     data["scorecard"] = scorecard(report["dataset"]["codes"])
-    data["map"] = _code_map(paths.final_checkpoint(1))
+    data["map"] = _read(_model_file(paths))["map"]
     path = Path(paths.output) / "report" / "index.html"
     write_page(path, data, overview(results), "BioBlobs report")
     print(f"{path}: {len(shown)} of {len(records)} proteins, {path.stat().st_size / 1e6:.1f} MB")
@@ -78,7 +72,7 @@ def read_results(paths: Paths) -> Results:
     """
     metrics, plots = Path(paths.metrics), Path(paths.plots)
     faithfulness = _read(metrics / "faithfulness.json")
-    made = checks(faithfulness, _seeds(metrics / "seeds.json", paths.final_checkpoint(1)))
+    made = checks(faithfulness, _seeds(metrics / "seeds.json", _read(_model_file(paths))))
     return Results(
         report=_read(_report_file(paths)),
         data=_read(metrics / "data.json"),
@@ -94,17 +88,21 @@ def read_results(paths: Paths) -> Results:
     )
 
 
-def _seeds(path: Path, checkpoint: Path) -> Any:
+def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
     """What `make seeds` measured, where it was of models and data like this one's; None otherwise."""
     if not path.exists():
         return None
-    found, card = _read(path), read_checkpoint(checkpoint)["card"]
-    same = all(found["made_with"][name] == card[name] for name in ("architecture", "data"))
+    found = _read(path)
+    same = all(found["made_with"][name] == model[name] for name in ("architecture", "data"))
     return found if same else None
 
 
 def _report_file(paths: Paths) -> Path:
     return Path(paths.output) / "interpretability" / "test_interpretability.json"
+
+
+def _model_file(paths: Paths) -> Path:
+    return _report_file(paths).with_name("model.json")
 
 
 def _read(path: Path) -> Any:
@@ -136,16 +134,6 @@ def _logo(paths: Paths, name: str) -> str:
 def _trace(store: Store, row: int) -> Trace:
     """(L, 3) C-alphas of a chain."""
     return store.coordinates[store.offsets[row] : store.offsets[row + 1], 1]
-
-
-def _code_map(path: Path) -> dict[str, Any] | None:
-    """The codebook in two dimensions; None for a model without one."""
-    content = read_checkpoint(path)
-    weights = network_weights(content)
-    if CODE_VECTORS not in weights:
-        return None
-    distance = content["card"]["architecture"]["codebook_distance"]
-    return codebook_map(weights[CODE_VECTORS].numpy(), distance)
 
 
 def main(args: Sequence[str] | None = None) -> None:

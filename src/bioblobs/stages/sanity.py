@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from bioblobs.datasets.array_file import write_array
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import META, Store, seal
+from bioblobs.checkpoints.file import check_classes, load_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
@@ -30,14 +30,14 @@ from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
 from bioblobs.faithfulness.report import areas
 from bioblobs.faithfulness.stability import compare
 from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.inference.process import begin
+from bioblobs.io import write_json
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.parsing import parse
-from bioblobs.parameters.schema import SPLITS, Config, Paths
-from bioblobs.results import write_json
+from bioblobs.splits import SPLITS
 from bioblobs.stages import init_codebook
 from bioblobs.stages.faithfulness import chosen_rows
-from bioblobs.training.checkpoint import check_classes, load_model
-from bioblobs.training.process import begin
+from bioblobs.store.array_file import write_array
+from bioblobs.store.packed import META, Store, open_store, seal
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
 PERMUTED = "permuted_labels"
@@ -47,7 +47,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     """Train the other, compare its explanations with the trained model's, write metrics/sanity.json."""
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

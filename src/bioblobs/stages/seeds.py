@@ -17,18 +17,17 @@ from typing import Any
 
 import pandas as pd
 
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import load_model, read_checkpoint
+from bioblobs.config.parsing import flat_values, parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import explain
 from bioblobs.faithfulness.stability import compare
-from bioblobs.parameters.parsing import flat_values, parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import write_json, write_table
+from bioblobs.inference.process import begin
+from bioblobs.io import write_json, write_table
 from bioblobs.stages.faithfulness import chosen_rows
-from bioblobs.training.checkpoint import load_model, read_checkpoint
-from bioblobs.training.process import begin
+from bioblobs.store.packed import Store, open_store
 from bioblobs.training.unfinished import work_identity
 
 IDENTITY = "identity.json"
@@ -69,7 +68,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     keys = config.interpretability
     if not keys.seeds:
         raise BioBlobsError("interpretability.seeds: expected at least one seed; got none")
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     folders = {seed: Path(paths.output) / "seeds" / f"seed_{seed}" for seed in keys.seeds}
     for seed, folder in folders.items():
         begin_folder(folder, config, store)

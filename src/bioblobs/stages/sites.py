@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from bioblobs.datasets.prepare import open_store
-from bioblobs.datasets.store import Store
+from bioblobs.checkpoints.file import check_classes, load_model, untrained_model
+from bioblobs.config.parsing import Parser, parse
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import explain
@@ -25,12 +26,10 @@ from bioblobs.faithfulness.site_rankings import site_rankings
 from bioblobs.faithfulness.site_report import measure_sites
 from bioblobs.faithfulness.site_seeds import CHAINS, over_seeds, read_measurements, table
 from bioblobs.faithfulness.site_table import Sites, find_sites, read_sites
+from bioblobs.inference.process import begin
+from bioblobs.io import interval, write_json, write_table
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.parameters.parsing import Parser, parse
-from bioblobs.parameters.schema import Config, Paths
-from bioblobs.results import interval, write_json, write_table
-from bioblobs.training.checkpoint import check_classes, load_model, untrained_model
-from bioblobs.training.process import begin
+from bioblobs.store.packed import Store, open_store
 
 FRESH = 5
 """Untrained models: the area of one depends on which side its random weights happen to take."""
@@ -43,7 +42,7 @@ def run(config: Config, paths: Paths) -> None:
     read = read_sites(Path(name))
     if read.empty:
         raise BioBlobsError(f"interpretability.sites: {name} has no residue; name a table that has some")
-    store = open_store(paths.prepared, config.data)
+    store = open_store(paths.prepared, config.data.identity())
     path = Path(paths.checkpoint) if paths.checkpoint else paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)

@@ -20,17 +20,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from bioblobs.datasets.datamodule import ProteinDataModule
+from bioblobs.checkpoints.build import CODEBOOK_KEYS
+from bioblobs.config.parsing import OneLineErrors, add_group, make_group
+from bioblobs.config.ranges import plain
+from bioblobs.config.reads import note_read
+from bioblobs.config.schema import Config, Paths, subgroups
 from bioblobs.errors import BioBlobsError
-from bioblobs.parameters.parsing import OneLineErrors, add_group, make_group, plain
-from bioblobs.parameters.reads import note_read
-from bioblobs.parameters.schema import Config, Paths, subgroups
+from bioblobs.inference.process import begin, bf16_note, slow_note
 from bioblobs.training.averaging import Averaged
-from bioblobs.training.build import CODEBOOK_KEYS
+from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.loggers import make_loggers
 from bioblobs.training.memory import memory_advice
 from bioblobs.training.module import BlobModule
-from bioblobs.training.process import begin, bf16_note, slow_note
 from bioblobs.training.saving import Best, Curve, Last, WholeCheckpoints
 from bioblobs.training.unfinished import (
     LAST,

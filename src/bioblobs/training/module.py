@@ -12,15 +12,15 @@ from torch import distributed as dist
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from bioblobs.checkpoints.build import architecture, build_model
+from bioblobs.checkpoints.file import FORMAT
+from bioblobs.config.schema import ModelConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax, macro_scores
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
 from bioblobs.models.processes import sum_over_processes
-from bioblobs.parameters.schema import ModelConfig
-from bioblobs.training.build import architecture, build_model
-from bioblobs.training.checkpoint import FORMAT
 from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
 
@@ -254,7 +254,7 @@ class BlobModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the card (see :mod:`bioblobs.training.checkpoint`), and what the epoch has added up so far."""
+        """Add the card (see :mod:`bioblobs.checkpoints.file`), and what the epoch has added up so far."""
         checkpoint["epoch_so_far"] = self._so_far.state_dict()
         meta = self.trainer.datamodule.store.meta  # type: ignore[attr-defined]
         checkpoint["card"] = {

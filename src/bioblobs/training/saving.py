@@ -16,8 +16,8 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
-from bioblobs.results import write_text
-from bioblobs.training.checkpoint import save_whole
+from bioblobs.checkpoints.file import save_whole
+from bioblobs.io import write_text
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """Asked to stop: by kill and cluster managers, by Ctrl-C, and by SLURM before a time limit."""
@@ -29,7 +29,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint whole, or leaves the one before as it is."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """See :func:`~bioblobs.training.checkpoint.save_whole`."""
+        """See :func:`~bioblobs.checkpoints.file.save_whole`."""
         save_whole(checkpoint, Path(path))
 
 

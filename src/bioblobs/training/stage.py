@@ -7,15 +7,15 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import WandbLogger
 
-from bioblobs.parameters.schema import Paths
-from bioblobs.results import write_json, write_table
-from bioblobs.training.checkpoint import (
+from bioblobs.checkpoints.file import (
     check_architecture,
     check_classes,
     network_weights,
     read_checkpoint,
     write_checkpoint,
 )
+from bioblobs.config.schema import Paths
+from bioblobs.io import write_json, write_table
 from bioblobs.training.cli import StageCLI
 from bioblobs.training.provenance import code_revision, made_with
 from bioblobs.training.unfinished import move_finished

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import bioblobs
+from bioblobs.checkpoints.file import FORMAT, read_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.results import write_json
-from bioblobs.training.checkpoint import FORMAT, read_checkpoint
+from bioblobs.io import write_json
 
 IDENTITY, LAST = "identity.json", "last.ckpt"
 CODE = ("datasets", "graphs", "models", "parameters", "proteins", "training")

@@ -1,0 +1,109 @@
+"""Parameters -> model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bioblobs.config.ranges import plain
+from bioblobs.config.schema import ModelConfig
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.models.codebook import Codebook
+from bioblobs.models.encoder import Encoder
+from bioblobs.models.partitioner import Partitioner
+from bioblobs.models.readout import AdditiveReadout, AttentionReadout
+from bioblobs.proteins.alphabet import SYMBOLS
+
+ARCHITECTURE_KEYS = (
+    "node_in_dim",
+    "node_h_dim",
+    "edge_in_dim",
+    "edge_h_dim",
+    "num_layers",
+    "drop_rate",
+    "norm_first",
+    "seq_in",
+    "max_clusters",
+    "cluster_size_max",
+    "termination_threshold",
+    "k_hop",
+    "pooling",
+    "head",
+    "blob_view",
+    "cut_h_dim",
+    "cut_layers",
+)
+"""Model keys that shape stage 0's network; a checkpoint of other values does not fit."""
+CODEBOOK_KEYS = (
+    "blob_input",
+    "codebook_size",
+    "codebook_distance",
+    "codebook_decay",
+    "codebook_eps",
+    "codebook_revive_below",
+)
+"""Model keys that only a model with a codebook has."""
+
+
+def architecture(config: ModelConfig, with_codebook: bool) -> dict[str, Any]:
+    """The keys behind a model, as plain values that a checkpoint can hold."""
+    keys = ARCHITECTURE_KEYS + (CODEBOOK_KEYS if with_codebook else ())
+    return {key: plain(getattr(config, key)) for key in keys}
+
+
+def build_model(
+    config: ModelConfig, num_classes: int, with_codebook: bool, multilabel: bool = False
+) -> BioBlobs:
+    """The model that the keys describe; codebook keys are read only where there is a codebook."""
+    alone = config.blob_view == "alone"
+    wide, deep = config.node_h_dim, config.num_layers
+    cut, cut_deep = (config.cut_h_dim or wide, config.cut_layers or deep) if alone else (wide, deep)
+
+    def encoder(width: tuple[int, int], layers: int) -> Encoder:
+        return Encoder(
+            node_in_dim=config.node_in_dim,
+            node_h_dim=width,
+            edge_in_dim=config.edge_in_dim,
+            edge_h_dim=config.edge_h_dim,
+            num_layers=layers,
+            drop_rate=config.drop_rate,
+            residue_symbols=len(SYMBOLS) if config.seq_in else 0,
+            norm_first=config.norm_first,
+        )
+
+    model = BioBlobs(
+        encoder=encoder(cut, cut_deep),
+        partitioner=Partitioner(
+            in_channels=cut[0],
+            max_clusters=config.max_clusters,
+            cluster_size_max=config.cluster_size_max,
+            termination_threshold=config.termination_threshold,
+            k_hop=config.k_hop,
+        ),
+        readout=_readout(config, num_classes, multilabel),
+        blob_encoder=encoder(wide, deep) if alone else None,
+        pooling=config.pooling,
+        edge_scalars=config.edge_in_dim[0],
+    )
+    if with_codebook:
+        add_codebook(model, config)
+    return model
+
+
+def _readout(config: ModelConfig, num_classes: int, multilabel: bool) -> AdditiveReadout | AttentionReadout:
+    width, drop_rate = config.node_h_dim[0], config.drop_rate
+    if config.head == "additive":
+        return AdditiveReadout(width, num_classes, drop_rate, centred=not multilabel)
+    return AttentionReadout(width, num_classes, drop_rate=drop_rate, head=config.head)
+
+
+def add_codebook(model: BioBlobs, config: ModelConfig) -> None:
+    """Give a stage 0 model the codebook that the keys describe."""
+    model.blob_input = config.blob_input
+    model.codebook = Codebook(
+        config.codebook_size,
+        config.node_h_dim[0],
+        distance=config.codebook_distance,
+        decay=config.codebook_decay,
+        eps=config.codebook_eps,
+        revive_below=config.codebook_revive_below,
+    )

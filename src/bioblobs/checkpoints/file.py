@@ -1,0 +1,146 @@
+"""Checkpoints: weights, and the card that says what they are.
+
+A checkpoint is a Lightning checkpoint with one more entry, ``card``: format, stage, the model keys,
+class identifiers and names, task and data parameters, all plain values. It loads with
+``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bioblobs.checkpoints.build import build_model
+from bioblobs.config.reads import unrecorded
+from bioblobs.config.schema import ModelConfig
+from bioblobs.errors import BioBlobsError
+from bioblobs.models.bioblobs import BioBlobs
+
+FORMAT = 4
+PREFIX = "model."
+"""Of the network's weights in the LightningModule's state."""
+
+
+def read_checkpoint(path: Path | str) -> dict[str, Any]:
+    """The checkpoint at ``path``, on the CPU.
+
+    Raises:
+        BioBlobsError: there is none, or it is damaged, not one of ours or of another format.
+    """
+    if not Path(path).is_file():
+        raise BioBlobsError(f"{path}: no checkpoint there; run the stage that makes it first")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises a dozen kinds on bytes that are not its own
+        raise BioBlobsError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
+    card = content.get("card") if isinstance(content, dict) else None
+    found = card.get("format") if isinstance(card, dict) else None
+    if not isinstance(card, dict) or type(found) is not int:
+        raise BioBlobsError(f"{path}: not a BioBlobs checkpoint (no card with a format in it)")
+    if found != FORMAT:
+        raise BioBlobsError(f"{path}: {_other_format(card, found)}")
+    return content
+
+
+def _other_format(card: Mapping[str, Any], found: int) -> str:
+    """What to do about a checkpoint of another format."""
+    made = card.get("made_with") or {}
+    commit = (made.get("code") or {}).get("commit")
+    other = f"git checkout {commit[:10]}" if commit else "another commit of this repository"
+    says = f"a BioBlobs checkpoint of format {found}, this version reads {FORMAT}; "
+    if found > FORMAT:
+        return says + f"update this version, or use the one that made it ({other})"
+    return says + f"train again, or use the version that made it ({other})"
+
+
+def write_checkpoint(path: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:
+    """Write weights and card, whole or not at all."""
+    state = {PREFIX + name: value for name, value in model.state_dict().items()}
+    save_whole({"state_dict": state, "card": dict(card)}, path)
+
+
+def save_whole(content: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint through a scratch file beside it, safe on the disk before it takes its name.
+
+    Raises:
+        BioBlobsError: it can't be written; what was at ``path`` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.partial")
+    try:
+        with scratch.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except (OSError, RuntimeError) as error:  # torch's writer makes a RuntimeError of a full disk
+        system = error if isinstance(error, OSError) else error.__context__
+        cause = system.strerror if isinstance(system, OSError) else str(error).splitlines()[0]
+        kept = "; the one before is whole" if path.exists() else ""
+        raise BioBlobsError(
+            f"{path}: checkpoint not written ({cause}){kept}; make room and run again"
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
+    """The model of a checkpoint in evaluation mode, and its card."""
+    content = read_checkpoint(path)
+    card = content["card"]
+    try:
+        model = _built(card)
+        model.load_state_dict(network_weights(content))
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise BioBlobsError(f"{path}: weights and card disagree ({error})") from error
+    return model.eval(), card
+
+
+def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
+    """A model of a checkpoint's architecture with fresh weights; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _built(card).eval()
+
+
+def _built(card: Mapping[str, Any]) -> BioBlobs:
+    config = ModelConfig(**card["architecture"])
+    with unrecorded():
+        return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"])
+
+
+def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The network's own state of a checkpoint."""
+    state = content["state_dict"]
+    return {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
+
+
+def check_architecture(path: Path | str, card: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint made with other model keys than ``wanted``.
+
+    Raises:
+        BioBlobsError: naming the first key that differs.
+    """
+    for key, value in wanted.items():
+        had = card["architecture"].get(key)
+        if had != value:
+            raise BioBlobsError(
+                f"{path}: made with model.{key}={had}, but {value} is asked for; run the stage before again"
+            )
+
+
+def check_classes(path: Path | str, card: Mapping[str, Any], classes: list[str]) -> None:
+    """Refuse a checkpoint whose classes are not those of the prepared data.
+
+    Raises:
+        BioBlobsError: naming both counts.
+    """
+    if card["classes"] != classes:
+        raise BioBlobsError(
+            f"{path}: trained on {len(card['classes'])} classes of {card['task']}, "
+            f"but the prepared data have {len(classes)} (others, or in another order); train again"
+        )

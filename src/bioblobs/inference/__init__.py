@@ -1,0 +1,1 @@
+"""A trained model over any batch of proteins. Knows no Lightning."""

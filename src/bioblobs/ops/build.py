@@ -1,0 +1,95 @@
+"""The C++ sources in the folders beside this file, compiled at first use and loaded.
+
+All it takes is GCC (``c++``, or what the variable CXX names; 9 or later, on processors with bf16 10) and some
+seconds, once for each version of the sources and kind of processor; the library lies in the user's cache
+folder. Without it, or on a processor that is not an x86 with AVX2, the model takes torch's operations.
+
+torch.utils.cpp_extension would compile it as well, but it needs ninja on the path, and where it was killed in
+the middle every later caller waits for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+SOURCES = sorted(Path(__file__).parent.glob("*/*.cpp"))
+FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-shared"]
+OF_PROCESSOR = {
+    "AVX512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
+    "AVX2": ["-mavx2", "-mfma"],
+}
+"""By what torch calls the processor."""
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled functions, or None where there are none: :func:`reason` says why."""
+    return _found()[0]
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bf16, for which the library has functions then."""
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return wide and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def reason() -> str | None:
+    """Why there is no library, in one line."""
+    return _found()[1]
+
+
+@functools.cache
+def _found() -> tuple[ctypes.CDLL | None, str | None]:
+    flags = OF_PROCESSOR.get(torch.backends.cpu.get_cpu_capability())
+    if flags is None:
+        return None, "this processor has no AVX2"
+    flags = [*flags, *(["-mavx512bf16"] if has_bf16() else [])]
+    name, *options = shlex.split(os.environ.get("CXX") or "c++")
+    if (compiler := shutil.which(name)) is None:
+        return None, f"there is no C++ compiler ({name})"
+    command = [compiler, *options, *FLAGS, *flags]
+    try:
+        made = _built(command)
+        try:
+            return ctypes.CDLL(str(made)), None
+        except OSError:  # cut off by a crash, or made by another system
+            made.unlink()
+            return ctypes.CDLL(str(_built(command))), None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.splitlines() or [f"status {error.returncode}"]
+        first = next((line for line in said if "error" in line), said[0])
+        return None, f"{compiler} could not compile the kernels ({first})"
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
+        return None, f"the kernels could not be compiled or loaded: {error}"
+
+
+def _built(compile_with: list[str]) -> Path:
+    """The library of these sources by this command, made if it is not there."""
+    read = [path.read_bytes() for path in (*SOURCES, Path(__file__).with_name("tiles.h"))]
+    key = hashlib.sha256(
+        b"\0".join([*read, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
+    )
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioblobs"
+    made = cache / f"kernels-{key.hexdigest()[:16]}.so"
+    if not made.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:  # several processes may be at it at once
+            part = Path(folder) / made.name
+            _output([*compile_with, *map(str, SOURCES), "-o", str(part)])
+            part.replace(made)
+    return made
+
+
+def _output(command: list[str]) -> bytes:
+    """What a command that succeeds writes."""
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", errors="replace")
+    return done.stdout.encode()

@@ -1,0 +1,1 @@
+"""The growth of blobs: stated in torch, and compiled."""

@@ -1,0 +1,1 @@
+"""The mean message of a GVP layer: stated in torch, and compiled."""

@@ -1,0 +1,82 @@
+"""TM-scores by TM-align (Zhang & Skolnick 2005), in several processes: the bundled route (tmtools).
+
+Processes, because TM-align keeps its state in globals: threads of one process would never end.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import tmtools
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
+from tqdm import tqdm
+
+from bioblobs.similarity.hits import Hits
+from bioblobs.similarity.states import candidates, states
+
+PER_CHAIN = 10
+"""Candidates of each chain that TM-align looks at, at least."""
+ALIKE = 1.5
+"""3Di score a residue from which every pair is a candidate: two pairs in five are then at TM-score 0.5."""
+SHORTEST = 5
+"""TM-align needs a few residues; shorter chains are like no other."""
+_CHUNK = 8
+
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def tm_score(pair: Pair) -> tuple[float, float]:
+    """(TM-score, share of the first chain aligned); normalised by the shorter chain, the larger of both."""
+    first, second = (np.ascontiguousarray(xyz, np.float64) for xyz in pair)
+    if min(len(first), len(second)) < SHORTEST:
+        return 0.0, 0.0
+    result = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
+    aligned = sum(a != "-" and b != "-" for a, b in zip(result.seqxA, result.seqyA, strict=True))
+    return max(result.tm_norm_chain1, result.tm_norm_chain2), aligned / len(first)
+
+
+def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: int) -> Hits:
+    """Pairs of chains at TM-score ``threshold`` or more, as many as it takes to join what belongs together.
+
+    Candidates by 3Di states, most alike first; a pair that earlier pairs have joined already is not aligned.
+    """
+    chains = [xyz[np.isfinite(xyz).all(1)] for xyz in ca]
+    pairs = candidates([states(xyz) or "X" for xyz in chains], None, PER_CHAIN, ALIKE, threads)
+    joined = DisjointSet(range(len(chains)))
+    rows: list[tuple[int, int, float, float]] = []
+    batch = _CHUNK * 4 * threads
+    with _workers(threads) as pool, tqdm(None, "TM-align", len(pairs), unit="pair", mininterval=1) as bar:
+        for start in range(0, len(pairs), batch):
+            group = pairs[start : start + batch]
+            todo = [(a, b) for a, b, _ in group if not joined.connected(a, b)]
+            work = pool.map(tm_score, [(chains[a], chains[b]) for a, b in todo], chunksize=_CHUNK)
+            for (a, b), (score, coverage) in zip(todo, work, strict=True):
+                if score >= threshold:
+                    joined.merge(a, b)
+                    rows.append((a, b, score, coverage))
+            bar.update(len(group))
+    return Hits.of(rows)
+
+
+def nearest_pairs(
+    queries: Sequence[NDArray[np.float32]], targets: Sequence[NDArray[np.float32]], most: int, threads: int
+) -> Hits:
+    """TM-scores of each query with the ``most`` targets whose 3Di states are most alike."""
+    names = [[states(xyz) for xyz in chains] for chains in (queries, targets)]
+    pairs = candidates(names[0], names[1], most, np.inf, threads)
+    with _workers(threads) as pool:
+        work = pool.map(tm_score, ((queries[a], targets[b]) for a, b, _ in pairs), chunksize=_CHUNK)
+        scores = list(tqdm(work, "TM-align", len(pairs), unit="pair", mininterval=1))
+    return Hits.of((a, b, *score) for (a, b, _), score in zip(pairs, scores, strict=True))
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    # Not fork: threads of the caller (torch, pyopal) may hold locks that a copy would wait for.
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        yield pool

@@ -1,0 +1,1 @@
+"""Proteins packed as flat arrays, in memory or memory-mapped, and batches of them."""

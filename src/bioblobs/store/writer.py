@@ -1,0 +1,152 @@
+"""Write a packed store as its proteins come, and put it in its place when all is well."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bioblobs.errors import BioBlobsError
+from bioblobs.graphs.neighbours import PADDING
+from bioblobs.proteins.record import Protein
+from bioblobs.store.array_file import HEADER, ArrayEntry, ArrayFile, write_array
+from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS, Block, make_block
+from bioblobs.store.packed import FORMAT, META, TABLE, seal
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when there is no room."""
+FILL = {"neighbours": PADDING, "mutual": False}
+
+
+class StoreWriter:
+    """Append proteins to a folder beside the store's place; :meth:`finish` moves it there.
+
+    Use as a context manager: an exception inside leaves nothing at ``path`` but what was there before, and
+    a process that is killed leaves a folder of another name, which no one opens and the next run removes.
+
+    Raises:
+        BioBlobsError: another process is writing the same store, or there is no room on the disk.
+    """
+
+    def __init__(self, path: Path, edge_types: str) -> None:
+        self.path, self.edge_types = Path(path), edge_types
+        self.scratch = self.path.with_name(f".{self.path.name}.partial")
+        self.lengths: list[int] = []
+        self.widths: list[int] = []
+        self.files: dict[str, ArrayFile] = {}
+        self.moved = False
+
+    def __enter__(self) -> StoreWriter:
+        self.lock = _lock(self.scratch)
+        for name, dtype in [*((n, d) for n, (d, _) in RESIDUE_ARRAYS.items()), *EDGE_ARRAYS.items()]:
+            self.files[name] = ArrayFile(self.scratch / f"{name}.npy", dtype)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self.files.values():
+            with suppress(OSError):  # closing writes what is buffered; the disk may be full
+                file.file.close()
+        if not self.moved:  # else another process may have begun its own of this name
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        os.close(self.lock)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise BioBlobsError(
+                f"{self.path}: no room to write the store ({error.strerror}); nothing was left behind"
+            ) from error
+
+    def append(self, block: Block) -> None:
+        """Append proteins that a worker has made ready."""
+        for name, values in block.arrays.items():
+            self.files[name].append(values)
+        self.lengths += block.lengths
+        self.widths += block.widths
+
+    def add(self, protein: Protein) -> None:
+        """Append one protein; its residues without a complete backbone are left out."""
+        self.append(make_block([protein], self.edge_types))
+
+    def finish(
+        self,
+        labels: NDArray[Any],
+        split: NDArray[np.uint8],
+        table: pd.DataFrame,
+        meta: Mapping[str, Any],
+    ) -> None:
+        """Write what belongs to whole proteins and put the store in its place."""
+        total = sum(self.lengths)
+        entries = {name: self.files[name].close((total, *row)) for name, (_, row) in RESIDUE_ARRAYS.items()}
+        for name in EDGE_ARRAYS:
+            entries[name] = self._close_lists(name)
+        offsets = np.cumsum([0, *self.lengths], dtype="<i8")
+        for name, values in (("offsets", offsets), ("labels", labels), ("split", split.astype("u1"))):
+            entries[name] = write_array(self.scratch / f"{name}.npy", values)
+        listed = table.to_csv(index=False).encode()
+        (self.scratch / TABLE).write_bytes(listed)
+        about = {"bytes": len(listed), "sha256": hashlib.sha256(listed).hexdigest()}
+        record = {"format": FORMAT, **meta, "residues": total, "arrays": entries, "table": about}
+        record["content_sha256"] = seal(record)
+        (self.scratch / META).write_text(json.dumps(record, indent=1) + "\n")
+        self._move()
+
+    def _close_lists(self, name: str) -> ArrayEntry:
+        """Neighbour lists of one width are right as they are; others are padded in one more pass."""
+        file, total = self.files[name], sum(self.lengths)
+        width = max([1, *self.widths])  # a column even without edges
+        if set(self.widths) <= {width}:
+            return file.close((total, width))
+        file.file.close()
+        ragged = file.path.rename(file.path.with_suffix(".ragged"))
+        padded = self.files[name] = ArrayFile(file.path, file.dtype)
+        with ragged.open("rb") as source:
+            source.seek(HEADER)
+            for length, own in zip(self.lengths, self.widths, strict=True):
+                lists = np.full((length, width), FILL[name], file.dtype)
+                lists[:, :own] = np.fromfile(source, file.dtype, length * own).reshape(length, own)
+                padded.append(lists.tobytes())
+        ragged.unlink()
+        return padded.close((total, width))
+
+    def _move(self) -> None:
+        """The old store goes aside in one step and the new one comes in one step: never a mixture."""
+        old = self.path.with_name(f".{self.path.name}.old.partial")
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            os.replace(self.path, old)
+        os.replace(self.scratch, self.path)
+        self.moved = True
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _lock(folder: Path) -> int:
+    """An empty folder for this process alone, as an open handle; the system frees it when we are killed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder.mkdir(exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(folder.stat(), os.fstat(handle)):
+                break
+        except BlockingIOError as error:
+            os.close(handle)
+            raise BioBlobsError(f"{folder}: another process is preparing this store; wait for it") from error
+        except FileNotFoundError:
+            pass  # moved away by a process that has just finished
+        os.close(handle)
+    for path in folder.iterdir():  # of a run that was killed
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return handle

@@ -1,0 +1,227 @@
+"""Redraw what the README shows of the results: tables from metrics/, pictures from `dvc plots show`.
+
+`make readme` runs it. With ``--check`` it changes nothing and fails where the README's tables are not
+those that metrics/ holds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bioblobs.io import interval
+from bioblobs.report.curves import RANKINGS
+from marked import between
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PICTURES = ROOT / "docs" / "pictures"
+SHOWN = {
+    "plots/test_scores.csv": "test_scores",
+    "plots/confusion.csv": "confusion",
+    "Validation score": "validation_score",
+    "plots/calibration.csv": "calibration",
+    "plots/blob_importance.csv": "blob_importance",
+    "plots/blob_sizes.csv": "blob_sizes",
+    "plots/codebook_usage.csv": "codebook_usage",
+    "Deletion": "deletion",
+    "Insertion": "insertion",
+    "plots/faithfulness_masking.csv": "hidden_blobs",
+    "Stability": "stability",
+    "Seeds": "seeds",
+    "plots/data_classes.csv": "chains_per_class",
+    "plots/data_lengths.csv": "chain_lengths",
+    "plots/leakage.csv": "leakage",
+}
+"""Plot of dvc.yaml -> file in docs/pictures."""
+PREDICTORS = {
+    "stage1": "stage 1 (fine-tuned, codebook)",
+    "stage0": "stage 0 (baseline)",
+    "composition": "logistic regression on composition",
+    "majority": "majority class",
+}
+
+
+def table(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def results() -> str:
+    """Test metrics of the default run."""
+    scores = json.loads((ROOT / "metrics" / "test.json").read_text())
+    names = list(scores["stage1"])
+    rows = [["test set", *(name.replace("_", " ") for name in names)]]
+    rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in PREDICTORS.items()]
+    return table(rows)
+
+
+def ablation() -> str:
+    """What the blobs add in the default run."""
+    found = json.loads((ROOT / "metrics" / "ablation.json").read_text())
+    score = next(iter(found["as_trained"]))
+    rows = [["stage 1 read out with", score, "mean change of a probability"]]
+    rows += [
+        [name.replace("_", " "), f"{v[score]:.3f}", f"{v['mean_probability_change']:.4f}"]
+        for name, v in found.items()
+    ]
+    return table(rows)
+
+
+def explanations() -> str:
+    """Blobs and codes of the default run."""
+    m = json.loads((ROOT / "metrics" / "interpretability.json").read_text())
+    blobs, codes = m["blobs"], m["codebook"]
+    rows = [
+        ["measured on the test set", "value"],
+        ["blobs per protein; mean size", f"{blobs['per_protein']:.1f}; {blobs['mean_size']:.1f} residues"],
+        ["residues in a blob", f"{blobs['mean_coverage']:.1%}"],
+        ["blobs at the size cap", f"{blobs['share_at_cap']:.1%}"],
+        ["codes in use; perplexity", f"{codes['codes_used']} of {codes['codes']}; {codes['perplexity']:.1f}"],
+        ["importance of the top blob", f"{m['importance']['mean_of_top_blob']:.3f}"],
+    ]
+    return table(rows)
+
+
+def faithfulness() -> str:
+    """Areas under the deletion and insertion curves, and how much better importance is."""
+    m = json.loads((ROOT / "metrics" / "faithfulness.json").read_text())
+    rows = [["residues ranked by", "deletion area", "importance gains", "insertion area", "importance gains"]]
+    for name, (title, *_) in RANKINGS.items():
+        gains = [
+            interval(m[f"{mode}_gain"][name]) if name in m[f"{mode}_gain"] else ""
+            for mode in ("deletion", "insertion")
+        ]
+        rows.append(
+            [
+                title,
+                interval(m["deletion"][name]),
+                gains[0],
+                interval(m["insertion"][name]),
+                gains[1],
+            ]
+        )
+    return table(rows)
+
+
+def trust() -> str:
+    """Importance inside the model, single removals, sanity checks and stability."""
+    m = json.loads((ROOT / "metrics" / "faithfulness.json").read_text())
+    hidden, top, noise = m["masking"], m["top_blob"], m["noise"]["0.1"]
+    rows = [
+        ["measured on the test set", "value"],
+        [
+            "hidden from the readout: rank correlation of fall and contribution",
+            interval(hidden["correlation"]),
+        ],
+        ["hidden from the readout: fall, top blob", interval(hidden["fall_top_blob"])],
+        ["hidden from the readout: fall, another blob", interval(hidden["fall_other_blob"])],
+        ["out of the structure: fall, top blob", interval(top["fall_top_blob"])],
+        ["out of the structure: fall, random patch of as many", interval(top["fall_random_patch"])],
+        ["out of the structure: fall, random residues, as many", interval(top["fall_random_residues"])],
+        ["blobs under 0.1 angstrom of noise: adjusted Rand index", interval(noise["blobs"])],
+        ["contributions under that noise: rank correlation per residue", interval(noise["contribution"])],
+        [
+            "blobs of an untrained model: adjusted Rand index",
+            interval(m["untrained"]["encoder"]["blobs"]),
+        ],
+    ]
+    return table(rows)
+
+
+SEED_ROWS = {
+    "accuracy": "test accuracy",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+    "stage0_accuracy": "test accuracy of stage 0 (no codebook)",
+    "deletion_gain": "deletion area: gain over importance exchanged among the blobs",
+    "insertion_gain": "insertion area: the same",
+    "fall_top_blob": "out of the structure: fall, top blob",
+    "fall_random_patch": "out of the structure: fall, a patch of as many residues",
+    "masking_correlation": "hidden from the readout: rank correlation of fall and contribution",
+    "top_is_costliest": "hidden from the readout: the top blob is the one that costs most",
+    "noise_blobs": "blobs under 0.1 angstrom of noise: adjusted Rand index",
+    "noise_contribution": "contributions under that noise: rank correlation per residue",
+}
+BETWEEN_ROWS = {
+    "contribution": "between seeds: rank correlation of contributions per residue",
+    "blobs": "between seeds: adjusted Rand index of blobs",
+    "same_class": "between seeds: same class predicted",
+}
+
+
+def seeds() -> str:
+    """Mean and range over seeds, beside those of the attention model."""
+    paths = {"this model": ROOT / "metrics/seeds.json", "attention": ROOT / "metrics/attention/seeds.json"}
+    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+    heads = [f"{name} ({len(m['seeds'])} seeds, {m['proteins']} chains)" for name, m in found.items()]
+    rows = [["on the test set", *heads]]
+    for group, titles in (("over_seeds", SEED_ROWS), ("between", BETWEEN_ROWS)):
+        for key, title in titles.items():
+            rows.append([title, *(_range(m[group].get(key)) for m in found.values())])
+    return table(rows)
+
+
+def _range(entry: dict[str, float] | None) -> str:
+    return "" if entry is None else f"{entry['mean']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
+
+
+def tasks() -> str:
+    """The other tasks' shortened runs (`make tasks`)."""
+    rows = [["task", "score", "stage 1", "stage 0", "composition", "majority"]]
+    for path in sorted((ROOT / "metrics" / "tasks").glob("*.json")):
+        scores = json.loads(path.read_text())
+        name = next(iter(scores["stage1"]))  # accuracy, or Fmax
+        order = ("stage1", "stage0", "composition", "majority")
+        rows.append([f"`{path.stem}`", name, *(interval(scores[key][name]) for key in order)])
+    return table(rows)
+
+
+BLOCKS = {
+    "results": results,
+    "ablation": ablation,
+    "explanations": explanations,
+    "faithfulness": faithfulness,
+    "trust": trust,
+    "seeds": seeds,
+    "tasks": tasks,
+}
+
+
+def updated(text: str) -> str:
+    """The README with every block between ``<!-- name -->`` and ``<!-- /name -->`` made anew."""
+    for name, make in BLOCKS.items():
+        text = between(text, name, make())
+    return text
+
+
+def draw() -> None:
+    """Render the plots that DVC shows, without a browser."""
+    import vl_convert
+
+    shown = subprocess.run(
+        ["dvc", "plots", "show", "--json"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    plots = json.loads(shown.stdout)["data"]
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for title, name in SHOWN.items():
+        png = vl_convert.vegalite_to_png(plots[title][0]["content"], scale=1.5)
+        (PICTURES / f"{name}.png").write_bytes(png)
+
+
+def main() -> None:
+    """Command line."""
+    text = README.read_text()
+    if "--check" in sys.argv[1:]:
+        if updated(text) != text:
+            sys.exit("error: README.md does not show what metrics/ holds; run make readme")
+        return
+    draw()
+    README.write_text(updated(text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Write the tables of docs/sites.md from metrics/sites.json.
+
+``--check`` changes nothing and fails where the page's tables are others.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marked import between
+
+ROOT = Path(__file__).resolve().parents[1]
+METRICS = ROOT / "metrics" / "sites.json"
+PAGE = Path(__file__).parent / "sites.md"
+SUBSETS = {"all": "all sites", "curated": "sites that M-CSA lists itself"}
+CHAINS = {"test": "test chains", "val": "validation chains"}
+
+
+def table(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def spread(found: Mapping[str, Any]) -> str:
+    """Mean over seeds, least and greatest: ``0.61 (0.58 to 0.63)``."""
+    if found["mean"] is None:
+        return "undefined"
+    return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def gain(found: Mapping[str, Any]) -> str:
+    """Mean over seeds, and the outermost ends of the intervals over chains."""
+    ends = [found["least_low_end"], found["greatest_high_end"]]
+    if found["mean"] is None or None in ends:
+        return "undefined"
+    return f"{found['mean']:+.3f} ({ends[0]:+.3f} to {ends[1]:+.3f})"
+
+
+def better_than(found: Mapping[str, Any]) -> str:
+    """One sentence: which controls contribution beats in every seed, and which it does not."""
+    beaten = [name for name, part in found["auc_gain"].items() if (part["least_low_end"] or 0) > 0]
+    others = [name for name in found["auc_gain"] if name not in beaten]
+    if not others:
+        return "Contribution ranks sites above every control, in every seed."
+    said = ", ".join(name.replace("_", " ") for name in others)
+    if not beaten:
+        return f"Contribution is above no control in every seed: not above {said}."
+    above = ", ".join(name.replace("_", " ") for name in beaten)
+    return f"In every seed contribution is above {above}; it is not above {said}."
+
+
+def areas(found: Mapping[str, Any]) -> str:
+    """Area and shares of the sites by each ranking."""
+    best = found["top_blobs"]
+    covered = [f"{number} ({part['residues']['mean']:.0%} of the residues)" for number, part in best.items()]
+    rows = [
+        [
+            "residues ranked by",
+            "area under the ROC curve",
+            "gain of contribution",
+            *(f"sites in as many residues as the best {text}" for text in covered),
+            "odds ratio",
+        ]
+    ]
+    for name, area in found["auc"].items():
+        rows.append(
+            [
+                name.replace("_", " "),
+                spread(area),
+                gain(found["auc_gain"][name]) if name in found["auc_gain"] else "",
+                *(f"{part['sites'][name]['mean']:.0%}" for part in best.values()),
+                _number(found["odds_ratio"][name]),
+            ]
+        )
+    return table(rows)
+
+
+def _number(found: Mapping[str, Any] | float | None) -> str:
+    """Mean odds ratio; one that is infinite in every seed is null."""
+    value = found["mean"] if isinstance(found, Mapping) else found
+    return "infinite" if value is None else f"{value:.2f}"
+
+
+def result(metrics: Mapping[str, Any]) -> str:
+    """Tables of every split of the data."""
+    parts = []
+    for split, of_split in metrics.items():
+        seeds = ", ".join(str(seed) for seed in of_split["seeds"])
+        parts.append(f"### `{of_split['task']}`, split {split} (seeds {seeds})")
+        for chains, title in CHAINS.items():
+            for subset, sites in SUBSETS.items():
+                found = (of_split[chains] or {}).get(subset)
+                if found is None:
+                    continue
+                accuracy = found["accuracy"]
+                right = accuracy["mean"] if isinstance(accuracy, Mapping) else accuracy
+                parts.append(
+                    f"**{title.capitalize()}, {sites}**: {found['chains']} chains, {found['sites']} "
+                    f"residues; class predicted right in {right:.0%}.\n{better_than(found)}"
+                )
+                parts.append(areas(found))
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Write, or check."""
+    if not METRICS.is_file():
+        sys.exit(f"error: {METRICS} is not there; run python -m bioblobs.stages.sites join FILES first")
+    page = PAGE.read_text()
+    made = between(page, "sites", result(json.loads(METRICS.read_text())))
+    if "--check" in sys.argv[1:]:
+        sys.exit(0 if page == made else f"error: {PAGE.name}: run python tools/update_sites_page.py")
+    PAGE.write_text(made)
+
+
+if __name__ == "__main__":
+    main()
