@@ -1,7 +1,7 @@
-"""Redraw what the README shows of the results: tables from metrics/, pictures from `dvc plots show`.
+"""Redraw what README and docs/results.md show: tables from metrics/, pictures from `dvc plots show`.
 
-`make readme` runs it. With ``--check`` it changes nothing and fails where the README's tables are not
-those that metrics/ holds.
+`make readme` runs it. With ``--check`` it changes nothing and fails where a page's tables are not those that
+metrics/ holds.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bioblobs.io import interval
@@ -16,7 +17,7 @@ from bioblobs.report.curves import RANKINGS
 from marked import between
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "pictures"
 SHOWN = {
     "plots/test_scores.csv": "test_scores",
@@ -165,6 +166,29 @@ def seeds() -> str:
     return table(rows)
 
 
+SUMMARY_ROWS = {
+    "accuracy": "test accuracy",
+    "macro_recall": "macro recall",
+    "deletion_gain": "deletion: gain of importance over the same blobs exchanged",
+    "top_blob_to_patch": "top blob removed, against a random patch of its size",
+}
+
+
+def summary() -> str:
+    """A few lines over seeds, beside the best simple baseline."""
+    found = json.loads((ROOT / "metrics" / "seeds.json").read_text())
+    simple = json.loads((ROOT / "metrics" / "test.json").read_text())["composition"]
+    head = f"{len(found['seeds'])} trainings: mean (range)"
+    rows = [["on the test set", head, "logistic regression on composition"]]
+    for key, title in SUMMARY_ROWS.items():
+        value = f"{simple[key]['value']:.3f}" if key in simple else ""
+        rows.append([title, _range(found["over_seeds"][key]), value])
+    rows.append(
+        ["agreement of two trainings per residue (rank correlation)", _range(found["between"]["contribution"]), ""]
+    )
+    return table(rows)
+
+
 def _range(entry: dict[str, float] | None) -> str:
     return "" if entry is None else f"{entry['mean']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
@@ -180,20 +204,25 @@ def tasks() -> str:
     return table(rows)
 
 
-BLOCKS = {
-    "results": results,
-    "ablation": ablation,
-    "explanations": explanations,
-    "faithfulness": faithfulness,
-    "trust": trust,
-    "seeds": seeds,
-    "tasks": tasks,
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {"summary": summary},
+    RESULTS: {
+        "results": results,
+        "ablation": ablation,
+        "explanations": explanations,
+        "faithfulness": faithfulness,
+        "trust": trust,
+        "seeds": seeds,
+        "tasks": tasks,
+    },
 }
+"""Page -> block between ``<!-- name -->`` and ``<!-- /name -->`` -> what makes it."""
 
 
-def updated(text: str) -> str:
-    """The README with every block between ``<!-- name -->`` and ``<!-- /name -->`` made anew."""
-    for name, make in BLOCKS.items():
+def updated(page: Path) -> str:
+    """A page with every block made anew."""
+    text = page.read_text()
+    for name, make in PAGES[page].items():
         text = between(text, name, make())
     return text
 
@@ -214,13 +243,14 @@ def draw() -> None:
 
 def main() -> None:
     """Command line."""
-    text = README.read_text()
     if "--check" in sys.argv[1:]:
-        if updated(text) != text:
-            sys.exit("error: README.md does not show what metrics/ holds; run make readme")
+        for page in PAGES:
+            if updated(page) != page.read_text():
+                sys.exit(f"error: {page.name} does not show what metrics/ holds; run make readme")
         return
     draw()
-    README.write_text(updated(text))
+    for page in PAGES:
+        page.write_text(updated(page))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from marked import between
 
 ROOT = Path(__file__).resolve().parents[1]
 METRICS = ROOT / "metrics" / "sites.json"
-PAGE = Path(__file__).parent / "sites.md"
+PAGE = ROOT / "docs" / "sites.md"
 SUBSETS = {"all": "all sites", "curated": "sites that M-CSA lists itself"}
 CHAINS = {"test": "test chains", "val": "validation chains"}
 

@@ -31,10 +31,10 @@ def metrics() -> dict[str, object]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "docs").mkdir()
+    for name in ("docs/sites.md", "tools/update_sites_page.py", "tools/marked.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "metrics").mkdir()
-    for name in ("sites.md", "update_sites_page.py"):
-        (tmp_path / "docs" / name).write_text((ROOT / "docs" / name).read_text())
     return tmp_path
 
 

@@ -230,5 +230,5 @@ def test_a_report_of_an_attention_head_has_no_contributions(tmp_path: Path, cont
 
 
 def test_the_page_on_the_schema_is_what_the_schema_says() -> None:
-    words = [sys.executable, str(ROOT / "docs" / "update_schema_page.py"), "--check"]
+    words = [sys.executable, str(ROOT / "tools" / "update_schema_page.py"), "--check"]
     assert subprocess.run(words, capture_output=True, text=True).returncode == 0

@@ -1,4 +1,4 @@
-"""What an exported model's card says beyond what its training checkpoint knew."""
+"""Card of an exported model: that of its checkpoint with scores, training data and licence."""
 
 from __future__ import annotations
 

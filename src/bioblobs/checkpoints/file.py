@@ -1,4 +1,4 @@
-"""Checkpoints: weights, and the card that says what they are.
+"""Checkpoint files: weights, and the card that describes them.
 
 A checkpoint is a Lightning checkpoint with one more entry, ``card``: format, stage, the model keys,
 class identifiers and names, task and data parameters, all plain values. It loads with
@@ -47,7 +47,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 
 
 def _other_format(card: Mapping[str, Any], found: int) -> str:
-    """What to do about a checkpoint of another format."""
+    """Advice for a checkpoint of another format."""
     made = card.get("made_with") or {}
     commit = (made.get("code") or {}).get("commit")
     other = f"git checkout {commit[:10]}" if commit else "another commit of this repository"
@@ -64,7 +64,7 @@ def write_checkpoint(path: Path, model: BioBlobs, card: Mapping[str, Any]) -> No
 
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint through a scratch file beside it, safe on the disk before it takes its name.
+    """Write a checkpoint through a scratch file beside it, flushed to disk before it takes its name.
 
     Raises:
         BioBlobsError: it can't be written; what was at ``path`` is as it was.

@@ -1,4 +1,4 @@
-"""What the blobs add: the same proteins, read out again with blobs changed or taken away."""
+"""Ablation: the same proteins, read out with blobs changed or removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prediction without structure gets: the yardsticks beside the model's scores."""
+"""Baselines that see no structure."""
 
 from __future__ import annotations
 

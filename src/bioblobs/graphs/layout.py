@@ -1,4 +1,4 @@
-"""How a flat batch lies: its proteins, and the neighbourhoods of its residues.
+"""Layout of a flat batch: its proteins, and the neighbourhoods of its residues.
 
 B proteins, N residues, L residues of the longest protein, E symmetrised edges.
 """
@@ -13,10 +13,10 @@ from torch import Tensor
 
 
 class Layout:
-    """Between one value a residue (N,), one a protein (B,), and one row a protein (B, L).
+    """Convert between per-residue (N,), per-protein (B,) and padded (B, L) layouts.
 
-    Values lie flat, one row a residue. For products with vectors of its own a protein's rows are padded, to
-    (B, L, D).
+    Values are flat, one row per residue. Products of a protein's residues with its own vector use padded
+    rows, (B, L, D).
 
     Attributes:
         length: (B,) residues of each protein.
@@ -38,15 +38,15 @@ class Layout:
         self.place = self.index + (batch * self.longest - self.starts.index_select(0, batch))  # (N,)
 
     def spread(self, values: Tensor) -> Tensor:
-        """Each residue's protein's value: (B, ...) -> (N, ...)."""
+        """Repeat each protein's value for its residues: (B, ...) -> (N, ...)."""
         return values.index_select(0, self.batch)
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum a protein: (N,) -> (B,), or (N, D) -> (B, D)."""
+        """Sum per protein: (N,) -> (B,), or (N, D) -> (B, D)."""
         return self.protein @ values
 
     def padded(self, values: Tensor) -> Tensor:
-        """(N, D) -> (B, L, D), zero past the end of a protein."""
+        """Pad: (N, D) -> (B, L, D), zero past the end of a protein."""
         if self.even:
             return values.view(self.size, self.longest, -1)
         rows = values.new_zeros(self.size * self.longest, values.shape[1])
@@ -59,22 +59,22 @@ class Layout:
         return self.flat(made.squeeze(1))
 
     def weighted_sum(self, weights: Tensor, padded: Tensor) -> Tensor:
-        """Sum over each protein with a weight a residue: (N,), (B, L, D) -> (B, D)."""
+        """Sum per protein with a weight per residue: (N,), (B, L, D) -> (B, D)."""
         return (self.rows(weights, 0)[:, None] @ padded).squeeze(1)
 
     def weighted(self, weights: Tensor, vectors: Tensor) -> Tensor:
-        """Sum of its protein's vectors with each residue's weights: (N, S), (B, S, D) -> (N, D)."""
+        """Sum of a protein's vectors with each residue's weights: (N, S), (B, S, D) -> (N, D)."""
         return self.flat(self.padded(weights) @ vectors)
 
     def rows(self, values: Tensor, fill: float) -> Tensor:
-        """(N,) -> (B, L), with ``fill`` past the end of a protein."""
+        """Pad: (N,) -> (B, L), with ``fill`` past the end of a protein."""
         if self.even:
             return values.view(self.size, self.longest)
         padded = values.new_full((self.size * self.longest,), fill)
         return padded.scatter_(0, self.place, values).view(self.size, self.longest)
 
     def flat(self, rows: Tensor) -> Tensor:
-        """(B, L, ...) -> (N, ...)."""
+        """Undo the padding: (B, L, ...) -> (N, ...)."""
         made = rows.flatten(0, 1)
         return made if self.even else made.index_select(0, self.place)
 
@@ -95,7 +95,7 @@ class Neighbourhoods:
 
     @functools.cached_property
     def degree(self) -> Tensor:
-        """(N,) edges of each residue, at least 1."""
+        """(N,) number of edges of each residue, at least 1."""
         return self.pointer.diff().float().clamp_min(1)
 
     @functools.cached_property
@@ -112,7 +112,7 @@ class Neighbourhoods:
             )
 
     def count(self, chosen: Tensor) -> Tensor:
-        """(N,) edges from each residue into the chosen ones, (N,) bool."""
+        """(N,) number of edges from each residue to the chosen ones, (N,) bool."""
         return self._matrix @ chosen.float()
 
 

@@ -1,6 +1,6 @@
 """A batch of proteins as stored: their arrays laid end to end.
 
-Shapes: B proteins, N residues in the batch (flat, no padding), k neighbours a residue. Coordinates are in
+Shapes: B proteins, N residues in the batch (flat, no padding), k neighbours per residue. Coordinates are in
 angstrom; atoms are ordered N, CA, C, O.
 """
 
@@ -17,7 +17,7 @@ CA_ATOM = 1
 
 @dataclass
 class ProteinBatch:
-    """What a data loader yields: stored arrays of B proteins laid end to end.
+    """Stored arrays of B proteins laid end to end; a data loader yields them.
 
     Attributes:
         coordinates: (N, 4, 3) N, CA, C, O in angstrom; O may be NaN.

@@ -1,6 +1,6 @@
 """A batch of proteins as one flat residue graph, its features computed from coordinates.
 
-Shapes: N residues in the batch (flat, no padding), k neighbours a residue. Coordinates are in angstrom,
+Shapes: N residues in the batch (flat, no padding), k neighbours per residue. Coordinates are in angstrom,
 angles in radians. Vectors are (3, ..., v): see :mod:`bioblobs.models.gvp`.
 """
 

@@ -27,14 +27,14 @@ Pooling = Literal["sum", "mean", "max"]
 
 @dataclass
 class Prediction:
-    """All that one forward pass gives; whatever is exported together comes from one of these.
+    """Result of one forward pass; everything exported together comes from one of these.
 
     Attributes:
         logits: (B, C).
         blobs: the partition.
-        importance: (B, S) see the readout; 0 on slots without a blob.
-        evidence: (B, S, C) what each blob adds to the logits; None where the readout does not add.
-        contributions: (B, S, C) what of the evidence a class has over the others; see the readout.
+        importance: (B, S) as the readout defines it; 0 on slots without a blob.
+        evidence: (B, S, C) added to the logits by each blob; None with an attention readout.
+        contributions: (B, S, C) evidence less what all classes share, as the readout defines it.
         codes: (B, S) code of each blob; None without a codebook.
         quantised: the codebook's lookup over (B * S) slots; None without a codebook.
     """
@@ -55,9 +55,9 @@ class BioBlobs(nn.Module):
         encoder: embeds the residues that the partitioner cuts into blobs.
         blob_encoder: embeds the residues of each blob alone, as if it were a protein of its own; None: a
             blob's embedding is made of the encoder's, which have seen the whole protein.
-        blob_input: what the readout sees of a blob where there is a codebook: its code's vector
-            ("quantised"), or its own embedding ("raw").
-        pooling: how residues make the query of an attention readout.
+        blob_input: input of the readout where there is a codebook: the code's vector ("quantised"), or the
+            blob's own embedding ("raw").
+        pooling: reduction of the residues to the query of an attention readout.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class BioBlobs(nn.Module):
     def embed_alone(
         self, batch: ProteinBatch, graph: ResidueGraph, blobs: Blobs, encoder: Encoder
     ) -> tuple[Tensor, Blobs]:
-        """The blobs with embeddings that have seen nothing else (algorithm, section 4a); and pooled residues.
+        """Pool residues, and embed each blob as if nothing else existed (algorithm, section 4a).
 
         A residue keeps its own angles and directions; neighbours and edges are those within its blob.
         The embedding is the mean over members; backward it also reaches their soft membership.
@@ -128,7 +128,7 @@ class BioBlobs(nn.Module):
 
     @torch.no_grad()
     def scorecard(self) -> Tensor | None:
-        """(K, C) contribution of each code to each class; None where predictions are no sum of such rows."""
+        """(K, C) contribution of each code to each class; None where predictions are no sum of rows."""
         readout = self._additive
         if self.codebook is None or self.blob_input != "quantised" or readout is None:
             return None
@@ -136,7 +136,7 @@ class BioBlobs(nn.Module):
 
     @torch.no_grad()
     def base(self) -> Tensor | None:
-        """(C,) bias as contributions are, which each class has before any blob; None: blobs do not add."""
+        """(C,) bias on the scale of the contributions; None with an attention readout."""
         readout = self._additive
         return None if readout is None else readout.contributions(readout.bias.detach())
 

@@ -29,7 +29,7 @@ class Quantised:
         codes: (M,) nearest code of each blob; meaningless where masked.
         vectors: (M, D) the codes' vectors, with a straight-through gradient to the blobs.
         commitment: mean over real blobs of the mean squared distance to their (constant) code.
-        distances: (M, K) distance of each blob to each code, a channel: squared l2 / D, or 1 - cosine.
+        distances: (M, K) distance of each blob to each code: squared l2 / D, or 1 - cosine.
     """
 
     codes: Tensor
@@ -39,7 +39,7 @@ class Quantised:
 
 
 class Codebook(nn.Module):
-    """Nearest of K codes; codes follow the exponential moving average of the blobs they are nearest to.
+    """Replace each blob by the nearest of K codes, which follow the moving average of their blobs.
 
         n_k <- decay n_k + (1 - decay) #{z: code(z) = k},   m_k <- decay m_k + (1 - decay) sum z,
         e_k = m_k / ((n_k + eps) / (sum n + K eps) * sum n).
@@ -139,7 +139,7 @@ def soft_assignment(distances: Tensor, temperature: float) -> Tensor:
 
 
 def presence(assignment: Tensor, mask: Tensor) -> Tensor:
-    """Chance that a protein holds each code, 1 - prod_s (1 - P_sk), by logs: (B, S, K) -> (B, K)."""
+    """Probability that a protein holds each code, 1 - prod_s (1 - P_sk), by logs: (B, S, K) -> (B, K)."""
     absent = torch.log1p(-assignment.clamp_max(1 - 1e-6)) * mask[..., None]
     return -torch.expm1(absent.sum(1))
 

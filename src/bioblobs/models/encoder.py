@@ -1,4 +1,4 @@
-"""GVP-GNN: residue graph -> one invariant embedding a residue."""
+"""GVP-GNN: residue graph -> one invariant embedding per residue."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Encoder(nn.Module):
         self.out = GVP(node_h_dim, (node_h_dim[0], 0))
 
     def keep_activations(self, keep: bool) -> None:
-        """Hold what feed-forwards and messages made for the backward pass, or make it again (less memory)."""
+        """Keep activations for the backward pass, or compute them again (less memory)."""
         for module in self.modules():
             if isinstance(module, GVPLayer | Message):
                 module.keep = keep
@@ -101,7 +101,7 @@ class Encoder(nn.Module):
         return self.embed(self.scalars(graph, residue_types), graph.node_v, graph)
 
     def scalars(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
-        """(N, n) what a residue brings beside its vectors: dihedrals and, where used, its identity."""
+        """(N, n) scalar features: dihedrals and, where used, the residue identity."""
         if not hasattr(self, "identity"):
             return graph.node_s
         return torch.cat([graph.node_s, self.identity(residue_types)], -1)
@@ -115,7 +115,7 @@ class Encoder(nn.Module):
         return self.out(*self.out_norm(*node))[0]
 
     def _edges(self, graph: ResidueGraph) -> Pair:
-        """The edges' GVP over [radial, waves], (N, k, e) and (3, N, k, w).
+        """Edge embeddings: a GVP over [radial, waves], (N, k, e) and (3, N, k, w).
 
         A linear map of a concatenation is a sum of maps; that of the waves is one of their table.
         """

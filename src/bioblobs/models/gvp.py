@@ -1,6 +1,6 @@
 """Geometric vector perceptrons on (scalars, vectors) pairs.
 
-Shapes, here and in every module that imports this one: N residues, k neighbours a residue, n scalar
+Shapes, here and in every module that imports this one: N residues, k neighbours per residue, n scalar
 channels, v vector channels. Scalars are (..., n); vectors are (3, ..., v), the space axis outermost,
 so that mixing vector channels is one matrix product over contiguous rows.
 
@@ -58,7 +58,7 @@ class GVP(nn.Module):
 class PairNorm(nn.Module):
     """LayerNorm of the scalars; vectors divided by the root mean square of their lengths.
 
-    One divisor a residue over all its vector channels keeps the result equivariant.
+    One divisor per residue over all its vector channels keeps the result equivariant.
     """
 
     def __init__(self, dims: Dims) -> None:

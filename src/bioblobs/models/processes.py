@@ -28,10 +28,10 @@ class _JointSum(torch.autograd.Function):
 
 
 def joint_mean(mean: Tensor, count: Tensor | int) -> Tensor:
-    """The mean over the joint batch, from this process's mean (any shape) over ``count`` things.
+    """Mean over the joint batch, from this process's mean (any shape) over ``count`` items.
 
-    Only while gradients are recorded: processes validate different numbers of batches, and would wait for
-    one another.
+    Communicates only while gradients are recorded: processes validate different numbers of batches, so that
+    one would wait for the other.
     """
     if not (dist.is_available() and dist.is_initialized() and torch.is_grad_enabled()):
         return mean
@@ -41,7 +41,7 @@ def joint_mean(mean: Tensor, count: Tensor | int) -> Tensor:
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
-    """The sum, without a gradient; ``values`` as they are where there is one process."""
+    """Sum without a gradient; ``values`` themselves with one process."""
     values = values.detach().clone()
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(values)

@@ -1,4 +1,4 @@
-"""Blobs -> class logits, and what each blob brought to them.
+"""Blobs -> class logits, and each blob's part in them.
 
 Shapes: B proteins, S blob slots, D width, C classes. Algorithm, section 4.
 """
@@ -14,7 +14,7 @@ Head = Literal["additive", "full", "blobs"]
 
 
 class Reading(NamedTuple):
-    """Logits of each protein, and how they came about."""
+    """Logits of each protein, and what they are made of."""
 
     logits: Tensor  # (B, C)
     importance: Tensor  # (B, S), see each head
@@ -60,7 +60,7 @@ class AdditiveReadout(nn.Module):
         return Reading(logits, importance, evidence, contributions)
 
     def contributions(self, evidence: Tensor) -> Tensor:
-        """What blobs add to each class, (..., C), from their evidence (..., C)."""
+        """Contributions to each class, (..., C), from evidence (..., C)."""
         return evidence - evidence.mean(-1, keepdim=True) if self.centred else evidence
 
 

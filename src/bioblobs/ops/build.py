@@ -4,8 +4,8 @@ All it takes is GCC (``c++``, or what the variable CXX names; 9 or later, on pro
 seconds, once for each version of the sources and kind of processor; the library lies in the user's cache
 folder. Without it, or on a processor that is not an x86 with AVX2, the model takes torch's operations.
 
-torch.utils.cpp_extension would compile it as well, but it needs ninja on the path, and where it was killed in
-the middle every later caller waits for ever.
+torch.utils.cpp_extension would compile it as well, but it needs ninja on the path, and a compilation that was
+killed makes every later caller wait for ever.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ OF_PROCESSOR = {
 
 
 def library() -> ctypes.CDLL | None:
-    """The compiled functions, or None where there are none: :func:`reason` says why."""
+    """The compiled functions; None where there are none (:func:`reason`)."""
     return _found()[0]
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies bf16, for which the library has functions then."""
+    """True if the processor multiplies bf16; the library then has functions for it."""
     wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
     return wide and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def reason() -> str | None:
-    """Why there is no library, in one line."""
+    """Reason why there is no library, in one line; None if there is one."""
     return _found()[1]
 
 
@@ -73,7 +73,7 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
 
 
 def _built(compile_with: list[str]) -> Path:
-    """The library of these sources by this command, made if it is not there."""
+    """Path of the library that this command makes of the sources; compiled if missing."""
     read = [path.read_bytes() for path in (*SOURCES, Path(__file__).with_name("tiles.h"))]
     key = hashlib.sha256(
         b"\0".join([*read, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
@@ -90,6 +90,6 @@ def _built(compile_with: list[str]) -> Path:
 
 
 def _output(command: list[str]) -> bytes:
-    """What a command that succeeds writes."""
+    """Output of a command that must succeed."""
     done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", errors="replace")
     return done.stdout.encode()

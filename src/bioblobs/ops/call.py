@@ -1,4 +1,4 @@
-"""Calls of the compiled functions with tensors for pointers."""
+"""Call compiled functions with tensors in place of pointers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bioblobs.ops.build import library
 
 
 def call(name: str, *arguments: Any) -> None:
-    """A compiled function, with the addresses of tensors and of lists of tensors.
+    """Call a compiled function with the addresses of tensors and of lists of tensors.
 
     Raises:
         MemoryError: it says that there was not enough memory.

@@ -1,4 +1,4 @@
-"""Averages of the weights over steps, which are then what is validated and saved as the best."""
+"""Averages of the weights over steps; the average is what is validated and saved."""
 
 from __future__ import annotations
 

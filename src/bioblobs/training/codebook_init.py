@@ -47,7 +47,7 @@ def random_codes(blobs: NDArray[np.float32], size: int, seed: int) -> NDArray[np
 
 @torch.no_grad()
 def usage(codebook: Codebook, blobs: NDArray[np.float32]) -> dict[str, Any]:
-    """Codes in use, perplexity and mean quantisation error (squared distance a channel) over blobs (M, D)."""
+    """Codes in use, perplexity, and mean squared quantisation error per channel, over blobs (M, D)."""
     codebook.eval()
     z = torch.from_numpy(blobs)
     found = codebook(z, torch.ones(len(z), dtype=torch.bool))

@@ -1,4 +1,4 @@
-"""Lightning's view of a prepared store."""
+"""Lightning data module over a prepared store."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ProteinDataModule(LightningDataModule):
         return compute_class_weight("balanced", classes=np.arange(self.num_classes), y=labels)
 
     def state_dict(self) -> dict[str, int]:
-        """Batches of this epoch that are done, in every process."""
+        """Number of batches of this epoch that are done, in every process."""
         if self.trainer is None:
             return self._done
         progress = self.trainer.fit_loop.epoch_loop.batch_progress.current

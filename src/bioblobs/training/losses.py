@@ -82,7 +82,7 @@ def loss_terms(
     label_smoothing: float,
     class_weights: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Every term unweighted, and ``loss``, their weighted sum.
+    """Compute every term unweighted, and ``loss``, their weighted sum.
 
     L = L_cls + lambda_card L_card + ramp * (lambda_vq beta L_commit + lambda_psc L_psc + lambda_ent L_ent)
     """

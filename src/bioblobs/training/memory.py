@@ -1,4 +1,4 @@
-"""Running out of memory, as one line that says which keys to turn."""
+"""Report running out of memory in one line that names the keys to change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CPU_MESSAGES = ("can't allocate memory", "not enough memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a device's or the system's refusal of memory."""
+    """True if an error is a device's or the system's refusal of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _CPU_MESSAGES)
@@ -22,7 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def memory_advice(values: Mapping[str, object]) -> Iterator[None]:
-    """Name the keys that decide a step's memory, with their present ``values`` (filled in meanwhile).
+    """Report the keys that control memory use; the caller may fill ``values`` inside the block.
 
     Raises:
         BioBlobsError: in place of an error of memory.

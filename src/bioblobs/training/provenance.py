@@ -1,4 +1,4 @@
-"""What a result was made with: versions, device, and the revision of the code.
+"""Provenance of a result: versions, device, and the revision of the code.
 
 The revision is on a checkpoint's card, not in ``metrics/``: a file that git holds can't name the commit that
 holds it, and would change with every commit. It is that of the last commit that changed this package, so

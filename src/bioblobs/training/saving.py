@@ -1,4 +1,4 @@
-"""Callbacks that keep what a run has done: the last state, the best by validation, and the curve."""
+"""Callbacks that save a run: the last state, the best epoch by validation, and the curve."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bioblobs.checkpoints.file import save_whole
 from bioblobs.io import write_text
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-"""Asked to stop: by kill and cluster managers, by Ctrl-C, and by SLURM before a time limit."""
+"""Signals to stop: from kill and cluster managers, from Ctrl-C, and from SLURM before a time limit."""
 AGAIN = os.EX_TEMPFAIL
-"""Exit status of a run that was interrupted and saved: the same command goes on (75)."""
+"""Exit status of a run that was interrupted and saved: the same command resumes it (75)."""
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint whole, or leaves the one before as it is."""
+    """Write a checkpoint whole, or leave the previous one as it is."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """See :func:`~bioblobs.checkpoints.file.save_whole`."""
@@ -47,11 +47,11 @@ class Best(ModelCheckpoint):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """As Lightning's, without folders."""
+        """Return Lightning's state without folders."""
         return _renamed(super().state_dict(), lambda path: Path(path).name) | {"dirpath": None}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As Lightning's, in the folder of this run."""
+        """Load Lightning's state into the folder of this run."""
         here = Path(str(self.dirpath))
         state = _renamed(state_dict, lambda path: str(here / Path(path).name))
         super().load_state_dict(state | {"dirpath": self.dirpath})
@@ -67,7 +67,7 @@ def _renamed(state: dict[str, Any], rename: Any) -> dict[str, Any]:
 
 
 class Curve(Callback):
-    """One row an epoch of everything that is logged; in the checkpoint, and in ``metrics.csv``."""
+    """One row per epoch of everything logged, in the checkpoint and in ``metrics.csv``."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -81,27 +81,27 @@ class Curve(Callback):
             write_text(self.file, self.table().to_csv(index=False))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Loggers begin anew with the run: tell them what was before an interruption."""
+        """Repeat the epochs before an interruption to the loggers, which start empty."""
         for row in self.rows:
             values = {name: value for name, value in row.items() if name != "step"}
             for logger in trainer.loggers:
                 logger.log_metrics(values, step=int(row["step"]) - 1)
 
     def table(self) -> pd.DataFrame:
-        """The rows, epochs in order."""
+        """Rows, epochs in order."""
         return pd.DataFrame(self.rows)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows."""
+        """State for the checkpoint: the rows."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The rows of an interrupted run."""
+        """Restore the rows of an interrupted run."""
         self.rows = [dict(row) for row in state_dict["rows"]]
 
 
 class Last(Checkpoint):
-    """The last state: after each epoch, from time to time within one, and when asked to stop.
+    """Save the last state: after each epoch, from time to time within one, and on a signal to stop.
 
     A signal is answered after the training batch, or the validation, that is under way: save, say so, and
     exit with status :data:`AGAIN`. A second Ctrl-C exits at once.
@@ -118,7 +118,7 @@ class Last(Checkpoint):
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen, after Lightning has set its own handlers; an early stop before an interruption stands."""
+        """Handle signals, after Lightning has set its own handlers; an earlier early stop stands."""
         if threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
         if any(stop.stopped_epoch for stop in trainer.early_stopping_callbacks):
@@ -127,7 +127,7 @@ class Last(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time to; the last batch's state is saved once it is validated."""
+        """Save when due; the state of an epoch's last batch is saved after validation."""
         due = time.monotonic() - self.saved_at > self.seconds
         asked = self._asked(trainer)
         if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
@@ -138,17 +138,17 @@ class Last(Checkpoint):
             self._leave(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save; the best of this epoch is saved already."""
+        """Save after validation; the best of this epoch is saved already."""
         self._save(trainer)
         if self._asked(trainer):
             self._leave(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen no more."""
+        """Restore the signal handlers."""
         self._restore()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Listen no more."""
+        """Restore the signal handlers."""
         self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -157,7 +157,7 @@ class Last(Checkpoint):
         self.received = signal.Signals(number)
 
     def _asked(self, trainer: Trainer) -> bool:
-        """Whether any process was asked to stop."""
+        """True if any process received a signal to stop."""
         asked: bool = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
         return asked
 
