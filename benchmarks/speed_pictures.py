@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bioblobs.marked import between
+from tools.marked import between
 
 from benchmarks.pictures import draw
 

@@ -15,7 +15,7 @@ from proteinshake import tasks
 from proteinshake.utils import write_avro
 
 from bioblobs.config.schema import DataConfig
-from bioblobs.datasets import shake
+from bioblobs.sources import proteinshake as shake
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import SYMBOLS, decode
 from bioblobs.proteins.record import ATOMS
