@@ -12,7 +12,7 @@ import pytest
 import tmtools
 from biotite.structure import superimpose
 
-from bioblobs import splits
+from bioblobs import similarity
 from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import decode
@@ -94,7 +94,7 @@ def test_a_tool_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_without_any_tool_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("opal", "tmalign"):
         monkeypatch.setitem(sys.modules, f"bioblobs.similarity.{name}", None)
-        monkeypatch.delattr(splits, name, raising=False)
+        monkeypatch.delattr(similarity, name, raising=False)
     with pytest.raises(BioBlobsError, match=r"pip install pyopal, or install MMseqs2"):
         identity_hits(["ACD"], ["ACD"])
     with pytest.raises(BioBlobsError, match=r"pip install tmtools pyopal, or install Foldseek"):
