@@ -184,7 +184,11 @@ def summary() -> str:
         value = f"{simple[key]['value']:.3f}" if key in simple else ""
         rows.append([title, _range(found["over_seeds"][key]), value])
     rows.append(
-        ["agreement of two trainings per residue (rank correlation)", _range(found["between"]["contribution"]), ""]
+        [
+            "agreement of two trainings per residue (rank correlation)",
+            _range(found["between"]["contribution"]),
+            "",
+        ]
     )
     return table(rows)
 
