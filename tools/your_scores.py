@@ -1,4 +1,4 @@
-"""Print the scores in metrics/ beside the ranges over seeds that the README shows; `make repro` ends with it."""
+"""Print the scores in metrics/ beside the ranges over seeds of the README; `make repro` ends with it."""
 
 from __future__ import annotations
 

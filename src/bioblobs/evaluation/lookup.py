@@ -1,0 +1,70 @@
+"""Look-ups as baselines: the class of the nearest training chain, and 3-mers shared with training chains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+from bioblobs.evaluation.baselines import majority
+from bioblobs.proteins.alphabet import SYMBOLS
+from bioblobs.store.batches import Rows
+from bioblobs.store.packed import Store
+
+K = 3
+"""Length of the words that k-mer counts are of."""
+STRENGTH = 30.0
+"""Inverse regularisation of the 3-mer regression, for rows of length one (C of scikit-learn)."""
+
+
+def nearest_chain(store: Store, rows: Rows, nearest: pd.Series) -> NDArray[np.float64]:
+    """(P, C) class of the nearest training chain; class frequencies of training where there is none.
+
+    Args:
+        nearest: id of a chain -> id of the training chain most like it, empty for none (``leakage``).
+    """
+    ids = store.table()["id"].to_numpy(str)
+    place = {name: row for row, name in enumerate(ids)}
+    known = [place.get(str(nearest.get(name, "")), -1) for name in ids[rows]]
+    chance = majority(store, rows)
+    for at, row in enumerate(known):
+        if row >= 0:
+            chance[at] = (
+                store.labels[row] if store.multilabel else np.eye(len(store.classes))[store.labels[row]]
+            )
+    return chance
+
+
+def kmer_regression(store: Store, rows: Rows, seed: int) -> NDArray[np.float64]:
+    """(P, C) probabilities of a logistic regression on 3-mer counts, fitted on training proteins."""
+    train = store.rows("train")
+    regression: Any = LogisticRegression(C=STRENGTH, max_iter=300, random_state=seed)
+    if store.multilabel:
+        regression = OneVsRestClassifier(regression)
+    model = make_pipeline(Normalizer(), regression)
+    model.fit(kmer_counts(store, train), np.asarray(store.labels[train]))
+    return np.asarray(model.predict_proba(kmer_counts(store, rows)))
+
+
+def kmer_counts(store: Store, rows: Rows) -> csr_array:
+    """(P, 21^3) counts of each word of three residues; chains of one or two residues have none."""
+    words, owners = [], []
+    powers = len(SYMBOLS) ** np.arange(K)
+    for at, row in enumerate(rows):
+        types = np.asarray(store.residue_types[store.offsets[row] : store.offsets[row + 1]], np.int64)
+        if len(types) >= K:
+            found = np.lib.stride_tricks.sliding_window_view(types, K) @ powers
+            words.append(found)
+            owners.append(np.full(len(found), at))
+    shape = (len(rows), len(SYMBOLS) ** K)
+    if not words:
+        return csr_array(shape)
+    columns = np.concatenate(words)
+    return csr_array((np.ones(len(columns)), (np.concatenate(owners), columns)), shape=shape)
