@@ -8,14 +8,14 @@ class identifiers and names, task and data parameters, all plain values. It load
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bioblobs.checkpoints.build import build_model
-from bioblobs.config.reads import unrecorded
 from bioblobs.config.schema import ModelConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.models.bioblobs import BioBlobs
@@ -23,16 +23,21 @@ from bioblobs.models.bioblobs import BioBlobs
 FORMAT = 4
 PREFIX = "model."
 """Of the network's weights in the LightningModule's state."""
+CARD = ("stage", "architecture", "with_codebook", "task", "multilabel", "classes", "class_names", "data")
+"""Entries of a card that everything after training reads."""
+LARGEST = 1_000_000
+"""Bound of every number of an architecture; a card that claims more is damaged."""
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
-    """The checkpoint at ``path``, on the CPU.
+    """Read the checkpoint at ``path``, on the CPU, once the sums of its archive are right.
 
     Raises:
         BioBlobsError: there is none, or it is damaged, not one of ours or of another format.
     """
     if not Path(path).is_file():
         raise BioBlobsError(f"{path}: no checkpoint there; run the stage that makes it first")
+    _check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises a dozen kinds on bytes that are not its own
@@ -43,7 +48,22 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         raise BioBlobsError(f"{path}: not a BioBlobs checkpoint (no card with a format in it)")
     if found != FORMAT:
         raise BioBlobsError(f"{path}: {_other_format(card, found)}")
+    if missing := [name for name in CARD if name not in card]:
+        raise BioBlobsError(f"{path}: damaged: its card has no {missing[0]}; train again, or copy it again")
     return content
+
+
+def _check_archive(path: Path | str) -> None:
+    """Compare every part of the file with its checksum, which torch.load leaves out."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
+        raise BioBlobsError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
+    if damaged is not None:
+        raise BioBlobsError(
+            f"{path}: damaged: {damaged} is not what was written (its checksum differs); copy it again"
+        )
 
 
 def _other_format(card: Mapping[str, Any], found: int) -> str:
@@ -89,15 +109,39 @@ def save_whole(content: Mapping[str, Any], path: Path) -> None:
 
 
 def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
-    """The model of a checkpoint in evaluation mode, and its card."""
+    """Load the model of a checkpoint, in evaluation mode, and its card.
+
+    Raises:
+        BioBlobsError: see :func:`read_checkpoint`; weights that are not finite, or not those of the card.
+    """
     content = read_checkpoint(path)
-    card = content["card"]
+    card, weights = content["card"], network_weights(content)
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise BioBlobsError(f"{path}: damaged: {name} is not finite; train again")
+    if too_large := [n for n in _numbers(card["architecture"]) if n > LARGEST]:
+        raise BioBlobsError(f"{path}: damaged: its card claims a size of {too_large[0]}")
+    if (layers := card["architecture"].get("num_layers", 0)) > len(weights):
+        raise BioBlobsError(f"{path}: weights and card disagree ({layers} layers, {len(weights)} tensors)")
     try:
-        model = _built(card)
-        model.load_state_dict(network_weights(content))
+        with torch.device("meta"):  # no memory for what does not fit the weights
+            model = _built(card)
+        model.load_state_dict(weights, assign=True)
     except (TypeError, KeyError, RuntimeError) as error:
-        raise BioBlobsError(f"{path}: weights and card disagree ({error})") from error
+        said = " ".join(str(error).split())
+        raise BioBlobsError(f"{path}: weights and card disagree ({said[:200]})") from error
     return model.eval(), card
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Every number in plain nested values."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
@@ -109,8 +153,7 @@ def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
 
 def _built(card: Mapping[str, Any]) -> BioBlobs:
     config = ModelConfig(**card["architecture"])
-    with unrecorded():
-        return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"])
+    return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"])
 
 
 def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
