@@ -9,17 +9,19 @@ TASKS ?= enzymecommission geneontology proteinfamily
 OTHER_COLUMNS := ^(?!Experiment$$|(data|model|train|multistage)\.(?!proteins|median)|.*val_score|stage1\.(accuracy|fmax)\.value)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity seeds attention sites search compare bench readme clean
+.PHONY: help setup repro report test lint tasks sanity seeds attention sites search compare bench readme docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed ## make .venv with what runs the project
+setup: $(VENV)/.installed ## make .venv with what prediction needs (two minutes, nothing is compiled)
 
-repro: setup ## the main job: the whole pipeline on the embedded sample (dvc repro)
+repro: $(VENV)/.installed-scatter ## the main job: the whole pipeline on the embedded sample (dvc repro)
+	@echo "this rewrites metrics/ and plots/: another processor trains another model, as another seed does"
 	@$(RUN) dvc repro
+	@$(BIN)/python tools/your_scores.py
 
-report: setup ## the page to read: outputs/report/index.html, with what it needs (dvc repro report)
+report: $(VENV)/.installed-scatter ## the page to read: outputs/report/index.html, with what it needs (dvc repro report)
 	@$(RUN) dvc repro report
 	@echo "open outputs/report/index.html in a browser"
 
@@ -31,7 +33,7 @@ lint: $(VENV)/.installed-dev ## style and types
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 
-tasks: setup ## the other three tasks, shortened; results in metrics/tasks
+tasks: $(VENV)/.installed-scatter ## the other three tasks, shortened; results in metrics/tasks
 	@mkdir -p metrics/tasks
 	@set -e; for task in $(TASKS); do \
 	  $(RUN) python run_partoken_multistage.py --config params/$$task.yaml; \
@@ -39,31 +41,32 @@ tasks: setup ## the other three tasks, shortened; results in metrics/tasks
 	  cp "$$folder/metrics/test.json" metrics/tasks/$$task.json; \
 	done
 
-sanity: setup ## are explanations those of the labels? one more training, on permuted ones; metrics/sanity.json
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sanity --config params.yaml
+sanity: $(VENV)/.installed-scatter ## are explanations those of the labels? one more training, on permuted ones; metrics/sanity.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sanity --config params.yaml
 
-seeds: setup ## what is the method's, what the seed's: five default runs side by side (an hour); metrics/seeds.json
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml $(ARGS)
+seeds: $(VENV)/.installed-scatter ## what is the method's, what the seed's: five default runs side by side (an hour); metrics/seeds.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml $(ARGS)
 
-attention: setup ## the same with the attention model of before (params/attention.yaml); metrics/attention/seeds.json
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.seeds --config params.yaml --config params/attention.yaml \
+attention: $(VENV)/.installed-scatter ## the same with the attention model of before (params/attention.yaml); metrics/attention/seeds.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
 
-sites: setup ## do contributions find catalytic residues? six trainings (hours); metrics/sites.json
+sites: $(VENV)/.installed-scatter ## do contributions find catalytic residues? six trainings (hours); metrics/sites.json
 	@set -e; for split in random sequence; do for seed in 0 1 2; do \
 	  folder=outputs/sites/$$split-$$seed; \
 	  flags="--config params/sites.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
 	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots"; \
-	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages.$$1 $$2 $$flags; }; \
+	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
 	  test -f $$folder/metrics/sites_model.json && continue; \
 	  run prepare; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; run sites; \
 	done; done
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages.sites join outputs/sites/*/metrics/sites_model.json
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join outputs/sites/*/metrics/sites_model.json
+	@$(RUN) python tools/update_sites_page.py
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
 	@$(RUN) PYTHONPATH=src python -m bioblobs.search $(ARGS)
 
-compare: setup ## what the experiments changed, with their validation and test scores
+compare: $(VENV)/.installed-scatter ## what the experiments changed, with their validation and test scores
 	@$(RUN) dvc exp show --only-changed --hide-workspace --drop '$(OTHER_COLUMNS)' $(ARGS)
 
 bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECKOUT=folder: beside the public code
@@ -78,6 +81,9 @@ bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECK
 readme: $(VENV)/.installed-dev ## redraw the README's tables and pictures from metrics/ and plots/
 	@$(RUN) PYTHONPATH=src python tools/update_readme.py
 
+docs: $(VENV)/.installed-dev ## the documentation site: outputs/site/index.html
+	@$(RUN) python -m sphinx -q -W --keep-going -b html docs outputs/site
+
 clean: ## remove what runs have made, the environment included
 	rm -rf $(VENV) outputs data/prepared data/stores .pytest_cache .mypy_cache .ruff_cache
 
@@ -90,16 +96,20 @@ $(VENV)/bin/python:
 	  echo "error: $(PYTHON) cannot make virtual environments; install its venv package (python3.11-venv)"; exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	@echo "installing into $(VENV) (the first time takes some minutes)"
+	@echo "installing into $(VENV) (the first time takes a minute or two)"
 	@$(PIP) -q $$(grep -E '^(torch|numpy)==' requirements.txt) setuptools wheel ninja
 	@grep -v '^torch-scatter' requirements.txt > $(VENV)/without-scatter.txt
 	@$(PIP) -q -r $(VENV)/without-scatter.txt
-	@echo "building torch-scatter (about 5 minutes once; pip keeps the result)"
-	@$(RUN) $(PIP) -q --no-build-isolation $$(grep '^torch-scatter' requirements.txt) > $(VENV)/torch-scatter.log 2>&1 || \
-	  echo "note: torch-scatter could not be built ($(VENV)/torch-scatter.log says why; it needs a C++ compiler); going on without it: same results, torch's own scatter"
 	@$(PIP) -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+# Training takes it where it can be built; prediction does without (torch_geometric falls back on torch).
+$(VENV)/.installed-scatter: $(VENV)/.installed
+	@echo "building torch-scatter (about 5 minutes once; pip keeps the result)"
+	@$(RUN) $(PIP) -q --no-build-isolation $$(grep '^torch-scatter' requirements.txt) > $(VENV)/torch-scatter.log 2>&1 || \
+	  echo "note: torch-scatter could not be built ($(VENV)/torch-scatter.log says why; it needs a C++ compiler); going on without it: same results, torch's own scatter"
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed-scatter
 	@$(PIP) -q -r requirements-dev.txt
 	@touch $@

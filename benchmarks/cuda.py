@@ -1,4 +1,4 @@
-"""What only a CUDA device can show of a training step; does nothing where there is none.
+"""Measurements of a training step on a CUDA device; does nothing where there is none.
 
 Host synchronisations (an error if there is one), kernels launched a step, compiled against eager, fp32
 against bf16, residues a second, and the share of the device's own matrix-product rate.

@@ -1,4 +1,4 @@
-"""How preparing and opening a store grow with the number of chains: speed, peak memory, size.
+"""Scaling of preparing and opening a store with the number of chains: speed, peak memory, size.
 
     PYTHONPATH=src python benchmarks/data_scaling.py [--scales 1 10 30] [--folder /a/disk] [--workers 2]
 

@@ -1,4 +1,4 @@
-"""Whether batches wait for the step or the step for batches, in the default run's stage 0.
+"""Time that the training step waits for batches, in the default run's stage 0.
 
 Trains some steps under torch's profiler and keeps, per step, how long the next batch took to arrive and how
 long the step took: benchmarks/results/loading.json, and a picture of the first steps in docs/pictures.

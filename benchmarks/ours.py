@@ -28,7 +28,7 @@ class OurImplementation:
     """See :class:`benchmarks.public.PublicImplementation`, whose calls these are."""
 
     def stored(self, backbone: NDArray[np.float32], sequence: str, k: int) -> Stored:
-        """What preparing the data leaves: made once for a data set, not each epoch."""
+        """Stored form of a protein, made once per data set, not per epoch."""
         self.edge_types = f"knn_{k}"
         lists = neighbour_lists(backbone[:, 1], self.edge_types)
         return backbone, encode(sequence), lists, mutual_edges(lists)

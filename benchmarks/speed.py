@@ -1,7 +1,7 @@
 """Speed and memory, beside the public implementation where its checkout is given. ``make bench``.
 
 Every case runs in a fresh process; implementations and variants alternate over the rounds, so that a change
-of the machine's mood meets all of them. Results: benchmarks/results/speed.json.
+of the machine meets all of them. Results: benchmarks/results/speed.json.
 """
 
 from __future__ import annotations

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
-from lightning import Trainer
 
-from bioblobs.checkpoints.build import ARCHITECTURE_KEYS, CODEBOOK_KEYS, architecture, build_model
+from bioblobs import cli
+from bioblobs.checkpoints.build import architecture, build_model
+from bioblobs.config.groups import CODEBOOK, CODEBOOK_LOSS, NETWORK, Group, keys_of_part, shaping_values
 from bioblobs.config.parsing import parse
-from bioblobs.config.reads import recorded_reads
-from bioblobs.config.schema import (
-    Config,
-    DataConfig,
-    LossRampConfig,
-    ModelConfig,
-    MultistageConfig,
-    Stage1Config,
-    leaf_keys,
-)
-from bioblobs.errors import one_line_errors
-from bioblobs.training.cli import LINKS, SEED_TARGETS, STAGE_LINKS
-from bioblobs.training.datamodule import ProteinDataModule
+from bioblobs.config.schema import Config, DataConfig, ModelConfig, Stage0Config, Stage1Config, leaf_keys
+from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.search.__main__ import main as search
+from bioblobs.training.losses import LossWeights
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
 from conftest import ROOT
@@ -129,7 +120,7 @@ def test_number_in_scientific_notation_is_a_number(tmp_path: Path, text: str) ->
     path = tmp_path / "params.yaml"
     path.write_text(f"multistage: {{stage0: {{lr: {text}}}}}\n")
     read = parse("", ["--config", str(path)])[0].multistage.stage0.lr
-    trained = cli_values(Stage0CLI, ["fit", "--config", str(path)]).model.lr
+    trained = cli_values(Stage0CLI, ["fit", "--config", str(path)]).multistage.stage0.lr
     assert (read, trained) == (1e-4, 1e-4)
     assert isinstance(read, float)
     assert isinstance(trained, float)
@@ -140,6 +131,11 @@ REFUSED = {
     "unknown nested key": ("multistage.stage1.loss_ramp.epochs", "3"),
     "text for a number": ("train.batch_size", "many"),
     "fraction for a whole number": ("model.num_layers", "2.5"),
+    "exponent for a whole number": ("data.subset", "6e1"),
+    "point for a whole number": ("train.batch_size", "60.0"),
+    "infinite rate": ("multistage.stage0.lr", "inf"),
+    "infinite weight": ("multistage.stage1.lambda_ent", ".inf"),
+    "rate that is no number": ("multistage.stage1.lr", "nan"),
     "text for a flag": ("train.use_wandb", "perhaps"),
     "one number for two": ("model.node_h_dim", "100"),
     "k_hop 0": ("model.k_hop", "0"),
@@ -224,79 +220,161 @@ def test_each_key_is_listed_once_and_has_a_value() -> None:
         at(Config(), key)
 
 
-def test_reads_are_recorded_by_full_name_and_only_inside_the_block() -> None:
-    config = Config()
-    assert config.train.seed == 0
-    with recorded_reads() as reads:
-        _ = config.multistage.stage1.loss_ramp.enabled
-        _ = config.multistage.stage1.lr
-        _ = config.data.split
-    _ = config.model.k_hop
-    assert reads == {"multistage.stage1.loss_ramp.enabled", "multistage.stage1.lr", "data.split"}
+def float_keys() -> list[str]:
+    """Keys whose default is a float, or a tuple of them."""
+    found = []
+    for key in leaf_keys():
+        value = at(Config(), key)
+        if isinstance(value[0] if isinstance(value, tuple) else value, float):
+            found.append(key)
+    return found
 
 
-def test_checking_a_group_is_no_read_of_it() -> None:
-    with recorded_reads() as reads:
-        Config()
-        ModelConfig(node_h_dim=(8, 1))
-        MultistageConfig(stage1=Stage1Config(epochs=3, freeze_epochs=1, loss_ramp=LossRampConfig()))
-        parse("", ["--model.k_hop=3"])
-    assert reads == set()
+@pytest.mark.parametrize("key", float_keys())
+def test_every_float_is_finite(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("inf", "-inf", "nan"):
+        several = key == "data.split_fractions"
+        with pytest.raises(SystemExit):
+            parse("", [f"--{key}={f'[{word}, 0.1, 0.1]' if several else word}"])
+        assert key in capsys.readouterr().err
 
 
-def test_reads_are_recorded_again_after_a_failed_check() -> None:
-    config = DataConfig()
-    with recorded_reads() as reads:
-        with pytest.raises(Exception, match="freeze_epochs"):
-            Stage1Config(epochs=1, freeze_epochs=1)
-        _ = config.subset
-    assert reads == {"data.subset"}
+@pytest.mark.parametrize("text", ["6e1", "60.0"])
+def test_a_whole_number_is_written_without_point_or_exponent(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DVC writes -S data.subset=6e1 into params.yaml as 60.0; both are refused, in the same words."""
+    path = tmp_path / "params.yaml"
+    path.write_text(f"data: {{subset: {text}}}\n")
+    for words in (["--config", str(path)], [f"--data.subset={text}"]):
+        with pytest.raises(SystemExit):
+            parse("", words)
+        said = "error: data.subset: expected a whole number from 1, without point or exponent; got "
+        assert capsys.readouterr().err in (f"{said}{text}\n", f"{said}60.0\n")
+
+
+@pytest.mark.parametrize(
+    ("argument", "key"),
+    [
+        ("trainer.max_epochs=5", "multistage.stage0.epochs"),
+        ("trainer.devices=2", "train.devices"),
+        ("trainer.gradient_clip_val=0.5", "train.gradient_clip_val"),
+        ("seed_everything=3", "train.seed"),
+    ],
+)
+@pytest.mark.parametrize("where", ["file", "command line"])
+def test_what_follows_from_a_key_is_not_set_twice(
+    argument: str, key: str, where: str, tmp_path: Path
+) -> None:
+    name, _, value = argument.partition("=")
+    words = [f"--{argument}"]
+    if where == "file":
+        group, _, last = name.rpartition(".")
+        content: Any = {last: yaml.safe_load(value)}
+        (tmp_path / "more.yaml").write_text(yaml.safe_dump({group: content} if group else content))
+        words = ["--config", str(tmp_path / "more.yaml")]
+    with pytest.raises(BioBlobsError, match=rf"^{name}: follows from {key}; set that key instead$"):
+        Stage0CLI(["fit", *words])
+
+
+ABBREVIATED: dict[str, tuple[Callable[[list[str]], object], list[str]]] = {
+    "a key": (lambda words: parse("", words), ["--data.sub=6"]),
+    "a group": (lambda words: parse("", words), ["--mod.head=full"]),
+    "an option": (lambda words: parse("", words), ["--conf", str(ROOT / "params.yaml")]),
+    "of a training": (lambda words: Stage0CLI(["fit", *words]), ["--conf", str(ROOT / "params.yaml")]),
+    "a key of a training": (lambda words: Stage1CLI(["fit", *words]), ["--model.codebook_si=6"]),
+    "of bioblobs": (lambda words: cli.main(["predict", "a.pdb", *words]), ["--mod=m.ckpt", "--out=o"]),
+    "of the search": (search, ["--tri=3"]),
+}
+
+
+@pytest.mark.parametrize("case", ABBREVIATED)
+def test_abbreviations_are_refused(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, words = ABBREVIATED[case]
+    with pytest.raises(SystemExit) as stopped:
+        command(words)
+    assert stopped.value.code == 2
+    assert words[0] in capsys.readouterr().err or case == "of bioblobs"
+
+
+def test_values_are_plain_numbers() -> None:
+    """Range types would end up in optimizers and checkpoints, which are read with weights_only."""
+    config, _ = parse("", ["--multistage.stage0.lr=1e-3", "--train.seed=4"])
+    for key in leaf_keys():
+        value = at(config, key)
+        kinds = {type(part) for part in (value if isinstance(value, tuple) else (value,))}
+        assert kinds <= {bool, int, float, str, type(None)}, key
+
+
+# Facts of keys, on their fields
+
+
+class Read(ModelConfig):
+    """Model keys that record what is read."""
+
+    seen: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ModelConfig.__dataclass_fields__:
+            Read.seen.add(name)
+        return object.__getattribute__(self, name)
 
 
 @pytest.mark.parametrize("with_codebook", [False, True])
 @pytest.mark.parametrize("make", [lambda *args: build_model(args[0], 3, args[1]), architecture])
 def test_model_reads_just_the_keys_of_its_card(make: Callable[..., object], with_codebook: bool) -> None:
     """More: a checkpoint would not say what it is. Fewer: stage 0 would be trained again for nothing."""
-    config = ModelConfig(node_h_dim=(8, 2), num_layers=1)
-    with recorded_reads() as reads:
-        make(config, with_codebook)
-    keys = ARCHITECTURE_KEYS + (CODEBOOK_KEYS if with_codebook else ())
-    assert reads == {f"model.{key}" for key in keys}
+    config = Read(node_h_dim=(8, 2), num_layers=1)
+    Read.seen.clear()
+    make(config, with_codebook)
+    parts = (NETWORK, CODEBOOK) if with_codebook else (NETWORK,)
+    assert Read.seen == set(keys_of_part(ModelConfig, *parts))
 
 
-def accepts(target: str) -> bool:
-    """Whether the class behind ``data``, ``model`` or ``trainer`` takes this argument."""
-    kind = {"data": ProteinDataModule, "model": BlobModule, "trainer": Trainer}
-    group, _, name = target.partition(".")
-    return not name or name in inspect.signature(kind[group].__init__).parameters
+def test_cards_keep_the_order_of_their_keys() -> None:
+    """Checkpoints made before are compared key by key; their bytes stay the same, too."""
+    network = [
+        *("node_in_dim", "node_h_dim", "edge_in_dim", "edge_h_dim", "num_layers", "drop_rate", "norm_first"),
+        *("seq_in", "max_clusters", "cluster_size_max", "termination_threshold", "k_hop", "pooling", "head"),
+        *("blob_view", "cut_h_dim", "cut_layers"),
+    ]
+    codebook = ["size", "distance", "decay", "eps", "revive_below"]
+    names = [*network, "blob_input", *(f"codebook_{name}" for name in codebook)]
+    assert list(architecture(ModelConfig(), True)) == names
+    assert keys_of_part(ModelConfig, CODEBOOK_LOSS) == ("codebook_beta", "psc_temp")
 
 
-def test_links_name_existing_keys_and_arguments() -> None:
-    sources = [*LINKS, *STAGE_LINKS[0], *STAGE_LINKS[1]]
-    assert [key for key in sources if key not in leaf_keys() and not key.startswith("paths.")] == []
-    targets = [*LINKS.values(), *SEED_TARGETS]
-    targets += [target for links in STAGE_LINKS for group in links.values() for target in group]
-    assert [target for target in targets if not accepts(target)] == []
+def test_places_and_views_shape_no_result() -> None:
+    shapeless = set(leaf_keys()) - set(leaf_keys(only_shaping=True))
+    assert shapeless == {
+        *("data.data_dir", "data.workers", "train.num_workers", "train.logger", "train.use_wandb"),
+        *("train.wandb_project", "train.checkpoint_minutes", "train.recompute"),
+    }
+    assert set(DataConfig().identity()) == {
+        key.removeprefix("data.") for key in leaf_keys(only_shaping=True) if key.startswith("data.")
+    }
+    assert DataConfig().identity()["split_fractions"] == [0.8, 0.1, 0.1]
+    assert "multistage.stage1.loss_ramp.enabled" in shaping_values(Config().multistage)
 
 
-def test_no_argument_is_set_by_two_links() -> None:
-    for links in STAGE_LINKS:
-        targets = [*LINKS.values(), *SEED_TARGETS, *(target for group in links.values() for target in group)]
-        assert len(targets) == len(set(targets))
+@pytest.mark.parametrize("stage", [0, 1])
+def test_every_loss_weight_of_a_stage_reaches_the_loss(stage: int) -> None:
+    """A new one needs its key, its field of LossWeights and its use; nothing carries it by name."""
+    config = Config(model=ModelConfig(node_h_dim=(8, 2), num_layers=1, codebook_size=4, codebook_beta=0.7))
+    plan: Group = (config.multistage.stage0, config.multistage.stage1)[stage]
+    names = [name for name in vars(plan) if name.startswith("lambda_")]
+    for place, name in enumerate(names):
+        setattr(plan, name, 2.0 + place)
+    weights = BlobModule(config, stage, 3).weights
+    for place, name in enumerate(names):
+        assert getattr(weights, name.removeprefix("lambda_")) == 2.0 + place
+    assert weights.beta == (0.7 if stage else LossWeights().beta)
 
 
-def test_links_carry_the_value(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(
-        "train: {seed: 7, batch_size: 3}\n"
-        "multistage: {stage0: {epochs: 4}, stage1: {epochs: 9, lambda_vq: 2.5}}\n"
-    )
-    first = cli_values(Stage0CLI, ["fit", "--config", str(path)])
-    second = cli_values(Stage1CLI, ["fit", "--config", str(path)])
-    assert (first.trainer.max_epochs, first.model.epochs, first.model.seed, first.data.batch_size) == (
-        4,
-        4,
-        7,
-        3,
-    )
-    assert (second.trainer.max_epochs, second.model.first_epoch, second.model.lambda_vq) == (9, 4, 2.5)
+def test_the_module_follows_its_stage(tmp_path: Path) -> None:
+    config, _ = parse("", ["--multistage.stage0.epochs=4", "--multistage.stage1.epochs=9", "--train.seed=7"])
+    first, second = (BlobModule(config, stage, 3) for stage in (0, 1))
+    assert isinstance(first.plan, Stage0Config) and isinstance(second.plan, Stage1Config)
+    assert (first.plan.epochs, first.first_epoch, first.seed, first.vq_share) == (4, 0, 7, 1.0)
+    assert (second.plan.epochs, second.first_epoch, second.seed) == (9, 4, 7)
+    assert first.model.codebook is None and second.model.codebook is not None

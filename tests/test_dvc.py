@@ -10,24 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bioblobs.config.schema import leaf_keys
+from bioblobs.config import groups
+from bioblobs.config.schema import DataConfig, leaf_keys
 from conftest import ROOT
 from runs import TINY, ok, run
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])
-BY_HAND = {"metrics/seeds.json", "plots/seeds.csv"}
-"""Of `make seeds`, which is no stage: it takes an hour."""
-RECORDER = """
-import importlib, json, sys
-from bioblobs.config.reads import recorded_reads
-name, arguments = sys.argv[1], sys.argv[2:]
-module = importlib.import_module(f"bioblobs.stages.{name}")
-with recorded_reads() as reads:
-    module.main(arguments)
-files = [m.__file__ for n, m in sorted(sys.modules.items()) if n.startswith("bioblobs") and m.__file__]
-print("RECORDED", json.dumps({"reads": sorted(reads), "files": files}))
-"""
+BY_HAND = {"metrics/seeds.json", "plots/seeds.csv", "plots/sites.csv"}
+"""Of `make seeds` and `make sites`, which are no stages: they take hours."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, li
     found = {}
     for stage in STAGES:
         words = ["fit"] if stage.startswith("train") else []
-        command = ["python", "-c", RECORDER, stage, *words, "--config", "params.yaml", *tiny, *paths]
+        command = ["python", "tests/recorder.py", stage, *words, "--config", "params.yaml", *tiny, *paths]
         output = ok(run(command, ROOT, PYTHONPATH="src"))
         line = next(line for line in output.splitlines() if line.startswith("RECORDED"))
         found[stage] = json.loads(line.removeprefix("RECORDED "))
@@ -52,17 +43,38 @@ def declared(stage: str) -> set[str]:
     return {key for key in leaf_keys() for name in wanted if key == name or key.startswith(f"{name}.")}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_exactly_the_keys_that_it_reads(
-    stage: str, recorded: dict[str, dict[str, list[str]]]
-) -> None:
-    assert set(recorded[stage]["reads"]) == declared(stage)
+def upstream(stage: str) -> set[str]:
+    """Stages whose outputs a stage depends on, directly or through others."""
+    deps = {*PIPELINE["stages"][stage]["deps"]}
+    direct = {other for other in STAGES if deps & {_name(out) for out in PIPELINE["stages"][other]["outs"]}}
+    return direct | {each for other in direct for each in upstream(other)}
+
+
+def _name(out: str | dict[str, object]) -> str:
+    return out if isinstance(out, str) else next(iter(out))
+
+
+Recorded = dict[str, dict[str, list[str]]]
+
+
+def reads(stage: str, recorded: Recorded) -> set[str]:
+    """Keys that a stage read; prepare writes all that shape a store into it."""
+    identity = set(groups.leaf_keys(DataConfig, only_shaping=True)) if stage == "prepare" else set()
+    return set(recorded[stage]["reads"]) | identity
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_the_code_that_it_imports(
-    stage: str, recorded: dict[str, dict[str, list[str]]]
-) -> None:
+def test_a_stage_declares_the_keys_that_it_reads(stage: str, recorded: Recorded) -> None:
+    """All that shape a result, and no other but keys of a declared group that a stage before has read."""
+    shaping = set(leaf_keys(only_shaping=True))
+    found = reads(stage, recorded)
+    before = {key for other in upstream(stage) for key in reads(other, recorded)}
+    assert (found & shaping) - declared(stage) == set()
+    assert declared(stage) - found - before == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_loads_only_the_code_that_it_depends_on(stage: str, recorded: Recorded) -> None:
     deps = [ROOT / name for name in PIPELINE["stages"][stage]["deps"]]
     for file in map(Path, recorded[stage]["files"]):
         if file.name == "__init__.py":  # a docstring; the version is named where it is used
@@ -70,10 +82,19 @@ def test_a_stage_depends_on_the_code_that_it_imports(
         assert any(file == dep or dep in file.parents for dep in deps), file
 
 
-def test_every_key_is_read_by_some_stage() -> None:
+def test_every_key_is_read_by_some_stage(recorded: Recorded) -> None:
     """A parameter that is accepted but does nothing is a defect."""
-    of_make_seeds = {"interpretability.seeds"}
-    assert set().union(*(declared(stage) for stage in STAGES)) == set(leaf_keys()) - of_make_seeds
+    elsewhere = {"interpretability.seeds", "train.wandb_project"}  # `make seeds`; train.use_wandb
+    found = set().union(*(reads(stage, recorded) for stage in STAGES))
+    assert set(leaf_keys()) - found == elsewhere
+
+
+def test_a_training_does_not_declare_what_shapes_no_result() -> None:
+    """Another live view, or less memory, is no reason to train again."""
+    shapeless = set(leaf_keys()) - set(leaf_keys(only_shaping=True))
+    assert "train.logger" in shapeless
+    for stage in ("train_stage0", "init_codebook", "train_stage1"):
+        assert not declared(stage) & shapeless
 
 
 def outputs(cached: bool) -> set[str]:

@@ -1,10 +1,91 @@
-"""Numbers as people read them."""
+"""Files and folders that are there whole or not at all, and numbers as people read them."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from bioblobs.io import interval
+from bioblobs.errors import BioBlobsError
+from bioblobs.io import interval, put_in_place, scratch_of, whole_file, whole_folder
+from bioblobs.prediction.output_folder import output_folder
+from conftest import ROOT
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path, sync: bool) -> None:
+    path = tmp_path / "new" / "table.csv"
+    with pytest.raises(RuntimeError), whole_file(path, sync) as scratch:
+        scratch.write_text("half")
+        raise RuntimeError
+    assert not list(path.parent.iterdir())
+    for text in ("first", "second"):
+        with whole_file(path, sync) as scratch:
+            scratch.write_text(text)
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    for name in ("first", "second"):
+        with whole_folder(path) as scratch:
+            (scratch / name).write_text("whole")
+        assert [each.name for each in path.iterdir()] == [name]
+    with pytest.raises(RuntimeError), whole_folder(path) as scratch:
+        (scratch / "third").write_text("half")
+        raise RuntimeError
+    assert [each.name for each in path.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_there_comes_back_where_the_new_one_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    (path / "kept").write_text("old")
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / "missing", path)
+    assert (path / "kept").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from bioblobs.prediction.output_folder import output_folder
+with output_folder(Path(sys.argv[1])) as scratch:
+    (scratch / "half").write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_of_a_living_process_is_left_alone_and_one_of_a_killed_process_is_swept(
+    tmp_path: Path,
+) -> None:
+    """A lock tells which it is: process numbers come again, and only Linux lists them under /proc."""
+    path = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"writing\n"
+        with pytest.raises(BioBlobsError, match="another process is writing here"), output_folder(path):
+            pass
+        assert (scratch_of(path) / "half").is_file()
+        process.kill()
+        process.wait()
+    assert (scratch_of(path) / "half").is_file()
+    with output_folder(path) as scratch:
+        assert not list(scratch.iterdir())
+        (scratch / "whole").write_text("whole")
+    assert [each.name for each in path.iterdir()] == ["whole"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

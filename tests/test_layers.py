@@ -17,9 +17,9 @@ ALLOWED = {
     "proteins": set(),
     "structures": {"proteins"},
     "similarity": {"proteins"},
-    "splits": {"similarity", "config"},
+    "splits": {"similarity"},
     "config": set(),
-    "graphs": set(),
+    "graphs": {"proteins"},
     "store": {"proteins", "graphs", "splits"},
     "sources": {"proteins", "structures", "splits", "store", "config"},
     "ops": {"graphs"},
@@ -30,7 +30,7 @@ ALLOWED = {
     "training": {"config", "graphs", "store", "models", "checkpoints", "inference", "evaluation"},
     "interpretation": {"proteins", "store", "models", "inference"},
     "faithfulness": {"proteins", "graphs", "store", "models", "inference"},
-    "report": {"proteins", "splits", "store"},
+    "report": {"proteins", "splits", "store", "inference"},
     "prediction": {
         "proteins",
         "structures",
@@ -58,7 +58,7 @@ ALLOWED = {
         "faithfulness",
         "report",
     },
-    "search": {"config", "stages"},
+    "search": {"config"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

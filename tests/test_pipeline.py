@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
 
+from bioblobs.evaluation.lookup import NEAREST
 from conftest import ROOT
 from runs import TINY, copy_of_the_tree, ok, run
 
@@ -77,7 +78,7 @@ def test_sanity_trains_the_other(clone: Path) -> None:
     [
         ("model.codebook_size", 20, {"init_codebook", "train_stage1"}),
         ("multistage.stage1.lambda_vq", 0.5, {"train_stage1"}),
-        ("multistage.stage1.kmeans_batches", 5, {"init_codebook"}),
+        ("multistage.stage1.kmeans_batches", 5, {"init_codebook", "train_stage1"}),
         ("evaluation.bootstrap", 30, {"evaluate"}),
         ("interpretability.significance", 0.01, {"interpret"}),
         ("interpretability.gradient_steps", 3, {"faithfulness"}),
@@ -125,7 +126,7 @@ def test_the_report_follows_its_schema(clone: Path) -> None:
 
 def test_test_metrics_have_the_documented_form(clone: Path) -> None:
     scores = json.loads((clone / "metrics" / "test.json").read_text())
-    assert list(scores) == ["stage0", "stage1", "majority", "composition"]
+    assert list(scores) == ["stage0", "stage1", "majority", "composition", "kmers", *NEAREST.values()]
     for values in scores.values():
         assert set(values) == {"accuracy", "macro_precision", "macro_recall", "macro_f1", "auroc"}
         assert all(set(interval) == {"value", "low", "high"} for interval in values.values())

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bioblobs.config.flags import as_flags
 from bioblobs.config.parsing import parse
 from bioblobs.errors import BioBlobsError
-from bioblobs.stages.pipeline import as_flags, new_run_folder, run, store_path
+from bioblobs.stages.__main__ import NAMES
+from bioblobs.stages.__main__ import main as stages
+from bioblobs.stages.pipeline import run
+from bioblobs.stages.run_folder import new_run_folder, store_path
 from conftest import ROOT
 from runs import TINY, ok
 from runs import run as command
@@ -59,6 +63,8 @@ def test_only_a_run_can_be_resumed(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from bioblobs.stages import init_codebook
+from bioblobs.stages.__main__ import NAMES
+from bioblobs.stages.__main__ import main as stages
 from bioblobs.stages.pipeline import run
 init_codebook.run = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 run(sys.argv[1:])
@@ -112,3 +118,28 @@ def test_a_store_is_named_by_what_shapes_it(tmp_path: Path) -> None:
     assert name("--train.seed=1") == before  # another training of the same data
     source.write_bytes(b"another")
     assert name() != before
+
+
+# The entry of the stages
+
+
+def test_the_entry_lists_the_stages_and_runs_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        stages(["--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0 and all(f"  {name} " in said for name in NAMES)
+    monkeypatch.chdir(tmp_path)
+    stages(["download", "--config", str(ROOT / "params.yaml"), f"--data.data_dir={tmp_path}"])
+    assert "nothing to download" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("train_stage2", "did you mean train_stage"), ("run_folder", "no such stage")]
+)
+def test_an_unknown_stage_is_one_line(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        stages([name, "--config", "params.yaml"])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and said in error and error.count("\n") == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bioblobs.inference.chain import Blob, Chain
 from bioblobs.interpretation.residues import Residues, gather
 from bioblobs.proteins.alphabet import encode
 
@@ -59,25 +60,41 @@ def residues_of(traces: list[Trace], sequences: list[str] | None = None) -> Resi
 
 
 def record(
-    true: list[str], length: int, blobs: list[tuple[int, list[int]]], name: str = "p"
-) -> dict[str, Any]:
-    """(code, residues) a blob, grown from its first residue; importance falls with the place."""
+    true: list[str], length: int, blobs: list[tuple[int | None, list[int]]], name: str = "p", **more: Any
+) -> Chain:
+    """(code, residues) per blob, grown from its first residue; importance falls with the place."""
     importance = np.arange(len(blobs), 0, -1) / max(sum(range(1, len(blobs) + 1)), 1)
-    return {
-        "id": name,
-        "true": true,
-        "length": length,
-        "blobs": [
-            {
-                "blob": slot,
-                "code": code,
-                "seed": residues[0],
-                "residues": residues,
-                "size": len(residues),
-                "importance": float(share),
-                "contribution": None,
-                "contributions": None,
-            }
-            for slot, ((code, residues), share) in enumerate(zip(blobs, importance, strict=True))
-        ],
+    made = [
+        blob(slot, slot + 1, float(share), code=code, seed=residues[0], residues=residues)
+        for slot, ((code, residues), share) in enumerate(zip(blobs, importance, strict=True))
+    ]
+    return chain(made, id=name, length=length, true=true, **more)
+
+
+def blob(slot: int, rank: int, importance: float, **more: Any) -> Blob:
+    """A blob of an attention head, of one residue unless ``more`` says otherwise."""
+    residues = more.setdefault("residues", [0])
+    plain: dict[str, Any] = {
+        "contribution": None,
+        "contributions": None,
+        "code": None,
+        "seed": residues[0],
+        "author": [f"A/{place}" for place in residues],
+        "sequence": "A" * len(residues),
+        "membership": [1.0] * len(residues),
     }
+    return Blob(slot=slot, rank=rank, importance=importance, **plain | more)
+
+
+def chain(blobs: list[Blob], **more: Any) -> Chain:
+    """A chain of class 0."""
+    plain: dict[str, Any] = {
+        "id": "p",
+        "length": 20,
+        "true": ["0"],
+        "predicted": ["0"],
+        "explained": "0",
+        "probabilities": {"0": 0.75, "1": 0.25},
+        "logits": {"0": 0.5, "1": -0.5},
+    }
+    return Chain(blobs=blobs, **plain | more)

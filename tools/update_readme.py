@@ -40,6 +40,9 @@ SHOWN = {
 PREDICTORS = {
     "stage1": "stage 1 (fine-tuned, codebook)",
     "stage0": "stage 0 (baseline)",
+    "nearest_sequence": "nearest training chain by sequence",
+    "nearest_structure": "nearest training chain by structure (TM-align)",
+    "kmers": "logistic regression on 3-mers",
     "composition": "logistic regression on composition",
     "majority": "majority class",
 }
@@ -56,12 +59,13 @@ def results() -> str:
     scores = json.loads((ROOT / "metrics" / "test.json").read_text())
     names = list(scores["stage1"])
     rows = [["test set", *(name.replace("_", " ") for name in names)]]
-    rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in PREDICTORS.items()]
+    shown = {key: title for key, title in PREDICTORS.items() if key in scores}
+    rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in shown.items()]
     return table(rows)
 
 
 def ablation() -> str:
-    """What the blobs add in the default run."""
+    """Ablation of the default run."""
     found = json.loads((ROOT / "metrics" / "ablation.json").read_text())
     score = next(iter(found["as_trained"]))
     rows = [["stage 1 read out with", score, "mean change of a probability"]]

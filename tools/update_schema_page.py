@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = ROOT / "src" / "bioblobs" / "interpretation" / "schema.json"
 PAGE = ROOT / "docs" / "interpretability_json.md"
 INTRODUCTION = """\
 # The report of `interpret`
 
 `outputs/interpretability/` holds
 
-- `test_interpretability.json`: everything, as listed below. The tables are made from
-  [schema.json](../src/bioblobs/interpretation/schema.json) by `python tools/update_schema_page.py`, and a
-  test holds them to it.
+- `test_interpretability.json`: everything, as listed below. The tables are made by
+  `python tools/update_schema_page.py` from [schema.json](../src/bioblobs/interpretation/schema.json) and,
+  for chains and blobs, from the [definitions](../src/bioblobs/inference/schema.json) that
+  `predictions.json` shares. A test holds them to it.
 - `codes.csv`: one row per code, those that predictions rest on most at the top. `argues_for` is the class
   with the largest evidence, `e_<class>` the code's row of the scorecard.
 - `codes/<code>.svg`: a sequence logo of each code.
@@ -29,7 +29,8 @@ Read it from Python; version and form are checked, and an error is one line:
     report.proteins, report.blobs, report.codes        # pandas tables
     report.contributions, report.base                  # parts of the logits: blobs by classes; by class
     report.scorecard                                   # evidence: codes by classes
-    report.members                                     # code -> protein and blob
+    report.members                                     # code -> protein and slot of the blob
+    report.chains                                      # typed records: chain.blobs, blob.slot, blob.rank, ...
     report.enriched_classes, report.against_background, report.superposition, report.overlay
     report.motif(16)                                   # residues around the seeds of a code's blobs
 
@@ -58,6 +59,17 @@ says less about the blob.
 The sum is exact inside the model. What a contribution means for the structure, when the blob's residues are
 removed, is measured in `metrics/faithfulness.json` ([faithfulness.md](faithfulness.md)).
 
+## How blobs and residues are named
+
+| key | meaning |
+| --- | --- |
+| `slot` | place in the order of growth, from 0; names a blob elsewhere in the file, with its protein's `id` |
+| `rank` | from 1 on, by falling contribution (attention head: importance); the number in pages and scripts |
+| `residues`, `seed` | index over the residues with a complete backbone, from 0 |
+| `author` | the same residues as the structure file names them: `A/52A` is chain A, number 52, insertion code A |
+
+`predictions.json` of `bioblobs predict` has the same keys with the same meaning.
+
 ## How to read the tests
 
 **Enriched classes.** The unit is the protein: several blobs of one protein with the same code count once.
@@ -82,6 +94,17 @@ ones, so they look tighter than the code is; `median_rmsd` speaks of all.
 seed. The window stops at an end of the chain and at a break in it. Bits are relative to the composition of
 all proteins, after 10 pseudo-counts: a code of one blob has almost none.
 
+## From 3.0 to 4.0
+
+| part | change |
+| --- | --- |
+| protein | `blobs` are listed by `rank`, not by slot |
+| blob | `blob` is named `slot`; new: `rank` |
+| member, medoid, overlay of a code | `blob` is named `slot` |
+
+`read_interpretability` reads 3.0 and 2.1 as well, and gives them the new names. In your own code, replace
+`blob` by `slot` in keys, and in the index of `report.blobs` and `report.contributions`.
+
 ## From 2.1 to 3.0
 
 | part | change |
@@ -93,8 +116,8 @@ all proteins, after 10 pseudo-counts: a code of one blob has almost none.
 | dataset | new: `importance.unsupported`, `importance.share_against` |
 | code | new: `evidence`, `argues_for` |
 
-No key was removed or renamed. `read_interpretability` reads 2.1 as well: the new keys are None, and NaN in
-tables; `importance` is an attention weight there. Other versions are refused in one line: run `interpret`
+No key was removed or renamed. In a report of 2.1 that is read, the new keys are None, and NaN in tables;
+`importance` is an attention weight there. Other versions are refused in one line: run `interpret`
 again.
 """
 PLAIN = {"share": "number, 0 to 1", "shares": "name -> number, 0 to 1", "by_class": "class -> number"}
@@ -141,7 +164,10 @@ def section(name: str, entry: dict[str, Any]) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    schema = json.loads(SCHEMA.read_text())
+    sys.path.insert(0, str(ROOT / "src"))
+    from bioblobs.interpretation.reading import schema as report_schema
+
+    schema = report_schema()
     lines = [INTRODUCTION, "## Keys", "", f"Version {schema['properties']['schema_version']['const']}.", ""]
     lines += section("report", schema)
     for name, entry in schema["$defs"].items():

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from bioblobs.interpretation.reading import Report
     from bioblobs.prediction.model import Model
     from bioblobs.prediction.saved import SavedPredictions
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 SPINS = "2000"
-"""How often a thread of torch looks for work before it sleeps; libgomp's own number is 300000.
+"""Number of times that a waiting thread of torch looks for work before it sleeps (libgomp: 300000).
 
 A step has hundreds of parallel parts. On a machine with anything else to do, threads that spin keep the core
 from the one that they wait for, and a step took tens of times as long (docs/speed.md). libgomp reads it when
-torch is first imported, so it has to be here. Whoever sets this variable or OMP_WAIT_POLICY is obeyed.
+torch is first imported, so it has to be here. An existing setting of it or of OMP_WAIT_POLICY takes
+precedence.
 """
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
@@ -26,21 +29,24 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # Imported inside the functions: torch takes seconds, and many uses of the package need none.
 
 
-def load(path: Path | str) -> Model:
-    """A trained model, ready to predict structure files: ``load("model.ckpt").predict("1abc.pdb")``.
+def load(path: Path | str, device: str | torch.device = "auto") -> Model:
+    """Load a trained model, ready for structure files: ``load("model.ckpt").predict("1abc.pdb")``.
+
+    Args:
+        device: where the model runs: auto (the GPU, if there is one), cpu, cuda, or a torch device.
 
     Raises:
-        BioBlobsError: there is no checkpoint, or it is damaged or not one of ours.
+        BioBlobsError: there is no checkpoint, or it is damaged or not one of ours; or no such device.
     """
     from bioblobs.prediction import model
 
-    return model.load(path)
+    return model.load(path, device)
 
 
 def read_interpretability(path: Path | str) -> Report:
     """Report of the stage ``interpret``, checked, with tables of proteins, blobs and codes.
 
-    Reports of the version before are read too; what they do not have is None or NaN.
+    Reports of versions 2.1 and 3.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: there is no such file, or it is of another version, or not as its schema says.
@@ -53,7 +59,7 @@ def read_interpretability(path: Path | str) -> Report:
 def read_predictions(path: Path | str) -> SavedPredictions:
     """The predictions.json of ``bioblobs predict``, checked, with tables of chains and blobs.
 
-    Files of the version before are read too; what they do not have is None or NaN.
+    Files of versions 1.0 and 2.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: there is no such file, or it is of another version, or not as its schema says.

@@ -10,13 +10,16 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import Namespace
 from tqdm import tqdm
 
 from bioblobs.config.parsing import Parser
 from bioblobs.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from bioblobs.prediction.records import ChainPrediction
 
 
 def inspect(options: Namespace) -> int:
@@ -45,20 +48,28 @@ def predict(options: Namespace) -> int:
     """``bioblobs predict``: classes and blobs of structure files, into a folder."""
     import time
 
+    from bioblobs.inference.device import choose
+    from bioblobs.prediction.lines import SHOWN, about_model, chain_lines, first_chains
     from bioblobs.prediction.model import load
-    from bioblobs.prediction.output_folder import check_output
+    from bioblobs.prediction.output_folder import PAGE, check_output
     from bioblobs.prediction.reading import find_files
     from bioblobs.prediction.save import save
 
+    device = choose(options.device)  # first, so that a wrong name costs no work
     files, out = find_files(options.paths), Path(options.out)
     check_output(out, options.overwrite, files)
-    model = load(options.model)
+    model = load(options.model, device)
+    print(*about_model(model.card, options.model), sep="\n")
     begun = time.perf_counter()
-    made = model.stream(files, options.chain, options.workers)
+    seen: list[ChainPrediction] = []
+    made = first_chains(model.stream(files, options.chain, options.workers), seen)
     shown = tqdm(made, "predict", len(files), unit="file", mininterval=1)
     counts = save(shown, model.about, out, options.format, options.overwrite)
     shown.close()
     seconds = time.perf_counter() - begun
+    print(*chain_lines(seen), sep="\n")
+    if counts.chains > SHOWN:
+        print(f"and {counts.chains - SHOWN} more chains, in predictions.csv")
     for skipped in counts.skipped:
         chain = f" chain {skipped.chain}" if skipped.chain else ""
         print(f"skipped {skipped.file}{chain}: {skipped.reason}", file=sys.stderr)
@@ -72,8 +83,9 @@ def predict(options: Namespace) -> int:
         )
     print(
         f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files in {seconds:.1f} s, "
-        f"skipped {len(counts.skipped)} files or chains; results in {out}"
+        f"skipped {len(counts.skipped)} files or chains"
     )
+    print(f"open {out / PAGE} in a browser; tables and structures are beside it")
     return 0
 
 
@@ -81,7 +93,7 @@ def card(options: Namespace) -> int:
     """``bioblobs card``: what a model was trained on, how well it does and where it ends."""
     from bioblobs.prediction.model import load
 
-    print(load(options.model).describe(), end="")
+    print(load(options.model, "cpu").describe(), end="")
     return 0
 
 
@@ -95,7 +107,8 @@ def _predict_parser() -> Parser:
     parser.add_argument(
         "--format", type=Literal["cif", "pdb", "both"], default="cif", help="of the coloured structures"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that read files; 0: one a core")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read files; 0: one per core")
+    parser.add_argument("--device", type=str, default="auto", help="where the model runs: auto, cpu or cuda")
     return parser
 
 
@@ -130,7 +143,7 @@ COMMANDS: dict[tuple[str, ...], Callable[[Namespace], int]] = {
     ("card",): card,
     ("data", "inspect"): inspect,
 }
-"""What runs for the words of a command."""
+"""Words of a command -> its function."""
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -29,6 +29,10 @@ class Stub:
     def eval(self) -> Stub:
         return self
 
+    def parameters(self) -> list[torch.Tensor]:
+        """A model's device is that of its weights."""
+        return [self.site]
+
     def __call__(self, batch: ProteinBatch) -> SimpleNamespace:
         there = torch.isin(batch.positions, self.site).double()
         count = torch.zeros(batch.num_proteins, dtype=torch.double).index_add_(0, batch.batch, there)

@@ -8,9 +8,9 @@ import pytest
 from stub import made_model
 
 from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.printed import judged, summary
 from bioblobs.faithfulness.report import measure
 from bioblobs.faithfulness.verdict import checks
-from bioblobs.stages.faithfulness import judged, summary
 from bioblobs.store.packed import Store
 
 

@@ -9,8 +9,9 @@ from stub import made_model
 
 from bioblobs.config.schema import DataConfig
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.stages.faithfulness import chosen_rows
-from bioblobs.stages.sanity import copy_with_permuted_labels, sanity
+from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.other_models import compare_models
+from bioblobs.faithfulness.permuted_labels import copy_with_permuted_labels
 from bioblobs.store.packed import Store, open_store
 from conftest import ROOT
 
@@ -31,7 +32,7 @@ def test_copied_store(sample_store: Store, tmp_path: Path) -> None:
 
 def test_the_model_itself_agrees_and_gains_nothing_over_itself(chains: Chains) -> None:
     model = made_model(chains.store, seed=1)
-    made = sanity(model, {"itself": model, "other": made_model(chains.store, seed=2)}, chains, 0)
+    made = compare_models(model, {"itself": model, "other": made_model(chains.store, seed=2)}, chains, 0)
     assert made["agreement"]["itself"]["blobs"]["value"] == 1
     assert made["deletion_gain"]["itself"] == {"value": 0, "low": 0, "high": 0}
     assert made["agreement"]["other"]["blobs"]["value"] < 0.3

@@ -112,6 +112,8 @@ def checkpoint(sample_store: Store, tmp_path: Path) -> Path:
         "task": "scop",
         "multilabel": False,
         "classes": sample_store.classes,
+        "class_names": sample_store.class_names,
+        "data": {},
         "seed": 4,
     }
     path = tmp_path / "model.ckpt"

@@ -9,12 +9,13 @@ import jsonschema
 import numpy as np
 import pytest
 
+from bioblobs.inference.chain import Chain
 from bioblobs.interpretation.code_table import code_table
 from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.reading import schema
 from traces import helix, record, strand, traces_store, walk
 
-Case = tuple[Any, np.ndarray, list[Any]]
+Case = tuple[Any, np.ndarray, list[Chain]]
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_code_with_a_single_member_has_no_superposition(planted: Case) -> None
     medoid = codes[2]["superposition"]["windows"]["medoid"]
     assert medoid in codes[2]["members"]
     overlay = codes[2]["superposition"]["windows"]["overlay"]
-    named = [{key: each[key] for key in ("protein", "blob")} for each in overlay]
+    named = [{key: each[key] for key in ("protein", "slot")} for each in overlay]
     assert named[0] == medoid
     assert all(each in codes[2]["members"] for each in named)
     assert len({each["protein"] for each in named}) == len(named) == 8

@@ -16,15 +16,15 @@ RECORDS = [
 
 def test_every_blob_is_a_member_of_its_code_once() -> None:
     codes = usage(member_table(RECORDS), RECORDS)
-    found = {(entry["code"], m["protein"], m["blob"]) for entry in codes for m in entry["members"]}
-    assert found == {(b["code"], r["id"], b["blob"]) for r in RECORDS for b in r["blobs"]}
+    found = {(entry["code"], m["protein"], m["slot"]) for entry in codes for m in entry["members"]}
+    assert found == {(b.code, r.id, b.slot) for r in RECORDS for b in r.blobs}
     assert sum(len(entry["members"]) for entry in codes) == len(blob_table(RECORDS)) == 5
 
 
 def test_codes_come_most_used_first_and_members_most_important_first() -> None:
     first, second = usage(member_table(RECORDS), RECORDS)
     assert (first["code"], first["blobs"], first["proteins"]) == (5, 3, 2)
-    assert first["members"][0] == {"protein": "three", "blob": 0}  # its only blob: importance 1
+    assert first["members"][0] == {"protein": "three", "slot": 0}  # its only blob: importance 1
     assert (second["code"], second["blobs"], second["mean_size"]) == (9, 2, 2)
 
 
@@ -35,7 +35,6 @@ def test_importance_shares_sum_to_one_over_the_codes() -> None:
 
 
 def test_blobs_without_a_code_belong_to_none() -> None:
-    bare = record([], 20, [(5, [1])])
-    bare["blobs"][0]["code"] = None
+    bare = record([], 20, [(None, [1])])
     assert usage(member_table([bare]), [bare]) == []
     assert len(member_table([bare, RECORDS[1]])) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import bioblobs
 from bioblobs.errors import BioBlobsError
 from bioblobs.interpretation.codes import describe_codes
 from bioblobs.interpretation.reading import SCHEMA_VERSION, Report, load, schema
+from bioblobs.prediction.saved import PREDICTIONS
 from conftest import ROOT
 from traces import helix, record, traces_store
 
@@ -45,25 +47,38 @@ def content() -> dict[str, Any]:
     records = [record(["0"], 20, [(5, [4, 5, 6]), (9, [12])], "a"), record(["1"], 20, [(5, [8])], "b")]
     store = traces_store([helix(20)] * 2)
     summary = describe_codes(store, np.arange(2), records, 0.05, 0, SCORECARD).summary
-    for each in records:
-        each["predicted"], each["probabilities"] = ["0"], {"0": 0.75, "1": 0.25}
-        each["explained"] = "0"
+    proteins = [record.to_json() for record in records]
+    for each in proteins:
         parts = SCORECARD[[blob["code"] for blob in each["blobs"]]]
         each["logits"] = dict(zip("01", (BASE + parts.sum(0)).tolist(), strict=True))
         for blob, part in zip(each["blobs"], parts.tolist(), strict=True):
             blob["contribution"], blob["contributions"] = part[0], dict(zip("01", part, strict=True))
-        for blob in each["blobs"]:
-            blob["author"] = [f"A/{i}" for i in blob["residues"]]
-            blob["sequence"], blob["membership"] = "A" * blob["size"], [1.0] * blob["size"]
     whole = example(schema())
     task = {"name": "t", "multilabel": False, "classes": {"0": "zero", "1": "one"}}
     about = {"head": "additive", "blob_view": "alone", "base": dict(zip("01", BASE.tolist(), strict=True))}
     dataset = whole["dataset"] | summary
-    return whole | {"task": task, "explanation": about, "dataset": dataset, "proteins": records}
+    return whole | {"task": task, "explanation": about, "dataset": dataset, "proteins": proteins}
+
+
+def as_version_3(content: dict[str, Any]) -> dict[str, Any]:
+    """The same report as version 3.0 had it."""
+    content["schema_version"] = "3.0"
+    for protein in content["proteins"]:
+        protein["blobs"].sort(key=lambda blob: blob["slot"])
+        for blob in protein["blobs"]:
+            del blob["rank"]
+            blob["blob"] = blob.pop("slot")
+    for code in content["dataset"]["codes"]:
+        windows, whole = (code["superposition"][name] for name in ("windows", "blobs"))
+        medoids = [part["medoid"] for part in (windows, whole) if part]
+        for reference in [*code["members"], *medoids, *(windows["overlay"] if windows else [])]:
+            reference["blob"] = reference.pop("slot")
+    return content
 
 
 def as_version_2(content: dict[str, Any]) -> dict[str, Any]:
     """The same report as version 2.1 had it."""
+    as_version_3(content)
     content["schema_version"] = "2.1"
     del content["explanation"]
     del content["dataset"]["importance"]["unsupported"], content["dataset"]["importance"]["share_against"]
@@ -88,22 +103,22 @@ def test_tables_hold_what_the_file_holds(tmp_path: Path, content: dict[str, Any]
     assert report.proteins.loc["b", "true"] == ["1"]
     assert report.blobs.loc[("a", 1), "residues"] == [12]
     assert report.codes.loc[5, "blobs"] == 2
-    joined = report.members.merge(report.blobs.reset_index(), on=["protein", "blob", "code"])
+    joined = report.members.merge(report.blobs.reset_index(), on=["protein", "slot", "code"])
     assert len(joined) == len(report.blobs) == 3
     assert report.classes == {"0": "zero", "1": "one"}
     assert report.motif(5).loc[0, "A"] == 2
     assert set(report.against_background["code"]) == {5, 9}
     assert report.superposition.index.tolist() == [5, 9]
     assert "windows.overlay" not in report.superposition.columns
-    assert list(report.overlay.columns)[:3] == ["code", "protein", "blob"]
+    assert list(report.overlay.columns)[:3] == ["code", "protein", "slot"]
 
 
 def test_nulls_of_a_superposition_are_no_columns_of_their_own(content: dict[str, Any]) -> None:
     first, second = content["dataset"]["codes"]
-    first["superposition"]["windows"] = {"members": 3, "other_codes": None, "medoid": {"blob": 1}}
+    first["superposition"]["windows"] = {"members": 3, "other_codes": None, "medoid": {"slot": 1}}
     second["superposition"] = {"windows": None, "blobs": None}
     table = Report(Path("r"), content).superposition
-    assert sorted(table.columns) == ["windows.medoid.blob", "windows.members"]
+    assert sorted(table.columns) == ["windows.medoid.slot", "windows.members"]
     assert table["windows.members"].isna().tolist() == [False, True]
 
 
@@ -124,7 +139,7 @@ def test_a_report_without_codes_has_empty_tables(content: dict[str, Any]) -> Non
         (lambda c: [], "no schema_version"),
         (
             lambda c: c | {"schema_version": "1.0"},
-            f"report version 1.0, this reader knows 2.1 and {SCHEMA_VERSION}; run interpret again",
+            f"report version 1.0, this reader knows 2.1, 3.0 and {SCHEMA_VERSION}; run interpret again",
         ),
         (lambda c: c | {"schema_version": "2.1"}, r"'explanation' was unexpected"),
         (
@@ -194,9 +209,7 @@ def test_the_scorecard_has_a_row_per_code_and_a_column_per_class(
     np.testing.assert_array_equal(report.contributions, report.scorecard.loc[codes])
 
 
-def test_a_report_of_the_version_before_is_read_without_what_it_lacks(
-    tmp_path: Path, content: dict[str, Any]
-) -> None:
+def test_a_report_of_version_2_is_read_without_what_it_lacks(tmp_path: Path, content: dict[str, Any]) -> None:
     now = load(written(tmp_path, content))
     then = load(written(tmp_path, as_version_2(content)))
     assert then.content["schema_version"] == "2.1"
@@ -213,8 +226,38 @@ def test_a_report_of_the_version_before_is_read_without_what_it_lacks(
     for name in ("proteins", "blobs", "codes"):
         old, new = getattr(then, name), getattr(now, name)
         assert old.columns.equals(new.columns)
-        kept = [column for column in old.columns if not old[column].isna().all()]
+        kept = [column for column in old.columns if not old[column].isna().all() and column != "rank"]
         pd.testing.assert_frame_equal(old[kept], new[kept])
+
+
+def test_a_report_of_version_3_is_read_as_the_present_one(tmp_path: Path) -> None:
+    """Of real windows, so that every kind of reference to a blob is there."""
+    records = [record(["0"], 30, [(5, list(range(8 + i, 16 + i))), (9, [20, 26])], f"p{i}") for i in range(6)]
+    summary = describe_codes(traces_store([helix(30)] * 6), np.arange(6), records, 0.05, 0).summary
+    whole = example(schema())
+    content = whole | {"dataset": whole["dataset"] | summary, "proteins": [r.to_json() for r in records]}
+    assert summary["codes"][0]["superposition"]["windows"]["overlay"]
+    assert summary["codes"][0]["superposition"]["blobs"]["medoid"]
+    now = load(written(tmp_path, content)).content
+    then = load(written(tmp_path, as_version_3(json.loads(json.dumps(content)))))
+    assert then.content == now | {"schema_version": "3.0"}
+    assert then.chains == records
+
+
+def test_blobs_of_version_3_are_ranked(tmp_path: Path, content: dict[str, Any]) -> None:
+    """By contribution: the second blob of protein a argues for its class, once signs are exchanged."""
+    for blob in content["proteins"][0]["blobs"]:
+        blob["contribution"] *= -1
+    then = load(written(tmp_path, as_version_3(content)))
+    assert [(blob.slot, blob.rank) for blob in then.chains[0].blobs] == [(1, 1), (0, 2)]
+    assert then.blobs.loc[("a", 1), "rank"] == 1
+
+
+def test_every_reference_of_the_schemas_resolves() -> None:
+    for whole in (schema(), PREDICTIONS.schema()):
+        named = re.findall(r'"\$ref": "#/\$defs/(\w+)"', json.dumps(whole))
+        assert {"chain", "blob"} <= set(named) <= set(whole["$defs"])
+        assert json.dumps(whole).count('"$ref"') == len(named)
 
 
 def test_a_report_of_an_attention_head_has_no_contributions(tmp_path: Path, content: dict[str, Any]) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_records import CLASSES, make_store
 
 import bioblobs
 from bioblobs.config.schema import Config, Paths
 from bioblobs.interpretation.reading import Report
 from bioblobs.stages import interpret
+from inference.test_records import CLASSES, make_store
 from tiny_model import tiny_checkpoint
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
+from bioblobs.inference.chain import Chain
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.models.bioblobs import BioBlobs
+from traces import blob, chain
 
 CAP = 5
 
@@ -26,14 +27,13 @@ def record(
     importance: list[float],
     codes: list[int],
     contributions: Sequence[float | None] | None = None,
-) -> dict[str, Any]:
+) -> Chain:
+    parts = contributions or [None] * len(sizes)
     blobs = [
-        {"size": size, "importance": share, "code": code, "contribution": part}
-        for size, share, code, part in zip(
-            sizes, importance, codes, contributions or [None] * len(sizes), strict=True
-        )
+        blob(slot, slot + 1, share, residues=list(range(size)), code=code, contribution=part)
+        for slot, (size, share, code, part) in enumerate(zip(sizes, importance, codes, parts, strict=True))
     ]
-    return {"length": 20, "blobs": blobs}
+    return chain(blobs, length=20)
 
 
 def test_saturated_sizes_are_called_out(model: BioBlobs) -> None:

@@ -334,13 +334,61 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
     [
         ([[0], [9]], [0] * 4, "expected nodes 0..3; got 9"),
         ([[0, 1], [1, 2]], [0, 0, 1, 1], "both ends of every edge in the same graph"),
-        ([[0], [2]], [0, 1, 0, 1], "in this order"),
-        ([[0], [1]], [0, 0, 2, 2], "expected a node in every graph 0..2"),
+        ([[0], [2]], [0, 1, 0, 1], "sort the nodes by graph"),
+        ([[0], [1]], [-1, -1, 0, 0], "expected graphs from 0 on"),
+        ([[0], [1]], [0, 0, 2, 2], "batch_size: expected more than the last graph of batch, 2; got 2"),
+        ([[0], [1]], [0, 0, 1], r"one integer per node, shape \(4,\); got torch.int64 \(3,\)"),
+        ([[0], [1]], [0.0, 0.0, 1.0, 1.0], "one integer per node"),
+        ([0, 1], [0, 0, 1, 1], r"expected shape \(2, E\); got \(2,\)"),
     ],
 )
-def test_graphs_that_are_none_are_refused(edges: list[list[int]], batch: list[int], said: str) -> None:
+def test_graphs_that_are_none_are_refused(edges: list[Any], batch: list[Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Partitioner(WIDTH)(torch.randn(4, WIDTH), torch.tensor(edges), torch.tensor(batch))
+        Partitioner(WIDTH)(torch.randn(4, WIDTH), torch.tensor(edges), torch.tensor(batch), batch_size=2)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64])
+@pytest.mark.parametrize("undirected", [False, True])
+def test_graphs_without_nodes_have_empty_clusters(kind: torch.dtype, undirected: bool) -> None:
+    """The same blobs as without the empty graphs, at the first, a middle and the last place."""
+    partitioner, batch = Partitioner(WIDTH).eval(), proteins(20, 2, 30)
+    x, slots = embeddings(batch), partitioner.max_clusters
+    plain = partitioner(x, batch.edge_index.long(), batch.batch, undirected)
+    moved = torch.tensor([1, 2, 4])  # of six graphs, 0, 3 and 5 are empty
+    found = partitioner(x, batch.edge_index.to(kind), moved[batch.batch].to(kind), undirected, batch_size=6)
+    assert found.num_clusters == 6 * slots
+    assert torch.equal(found.node_index, plain.node_index)
+    assert torch.equal(found.cluster_index % slots, plain.cluster_index % slots)
+    assert torch.equal(found.cluster_index // slots, moved[plain.cluster_index // slots])
+    assert partitioner(x, batch.edge_index, moved[batch.batch], undirected).num_clusters == 5 * slots
+
+
+@pytest.mark.parametrize(("batch_size", "graphs"), [(None, 0), (3, 3)])
+def test_no_nodes_at_all_are_no_blobs(batch_size: int | None, graphs: int) -> None:
+    partitioner, none = Partitioner(WIDTH), torch.empty(0, dtype=torch.long)
+    x = torch.empty(0, WIDTH, requires_grad=True)
+    for batch in (None, none, none.int()):
+        found = partitioner(x, torch.empty(2, 0, dtype=torch.long), batch, batch_size=batch_size)
+        assert isinstance(found, SelectOutput)
+        assert (found.num_nodes, found.num_clusters) == (0, graphs * partitioner.max_clusters)
+        assert not len(found.node_index) and not len(found.cluster_index) and not len(found.weight)
+
+
+def test_parameters_are_reset_to_those_of_a_new_layer() -> None:
+    torch.manual_seed(3)
+    new = Partitioner(WIDTH)
+    used = Partitioner(WIDTH)
+    with torch.no_grad():
+        for value in used.state_dict().values():
+            value.fill_(0.5)
+    torch.manual_seed(3)
+    used.reset_parameters()
+    for name, value in new.state_dict().items():
+        assert torch.equal(used.state_dict()[name], value), name
+
+
+def test_a_layer_is_shown_in_one_line() -> None:
+    assert repr(Partitioner(8, 5)) == "Partitioner(8, max_clusters=5, cluster_size_max=15, k_hop=2)"
 
 
 @pytest.mark.parametrize("name", ["max_clusters", "cluster_size_max", "k_hop"])

@@ -1,4 +1,4 @@
-"""Contributions of blobs in records, files, scripts and views, for every head; files of version 1.0."""
+"""Contributions of blobs in records, files, scripts and views, for every head; files of older versions."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ def test_files_follow_the_schema_and_read_back_the_same(model: Model, result: Re
         assert row["explained"] == chain.explained
         assert [row[f"logit_{label}"] for label in CLASSES] == list(chain.logits.values())
         blobs = saved.blobs.loc[chain.id]
-        assert blobs.index.tolist() == [blob.number for blob in chain.blobs]
+        assert blobs.index.tolist() == [blob.rank for blob in chain.blobs]
         for blob in chain.blobs:
-            found = [blobs.loc[blob.number, f"c_{label}"] for label in CLASSES]
+            found = [blobs.loc[blob.rank, f"c_{label}"] for label in CLASSES]
             wanted = [np.nan if blob.contributions is None else blob.contributions[c] for c in CLASSES]
             np.testing.assert_array_equal(found, wanted)
 
@@ -175,9 +175,9 @@ def test_scripts_colour_blobs_by_signed_contribution(
         for stem, chain in zip(names, structure.chains, strict=True):
             largest = max(abs(blob.contribution or 0) for blob in chain.blobs)
             for blob in chain.blobs:
-                by_number = COLOURS[blob.number - 1]
+                by_number = COLOURS[blob.rank - 1]
                 signed = signed_colour(blob.contribution or 0, largest)
-                wanted[f"{stem}{blob.number}"] = signed if adds(model) else by_number
+                wanted[f"{stem}{blob.rank}"] = signed if adds(model) else by_number
         assert colours_of(path) == wanted
         comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
         legends = [line for line in comments if "argues for" in line]
@@ -219,35 +219,51 @@ def test_the_card_names_the_head_and_speaks_of_attention_only_where_it_is(model:
     assert ("exact parts of that sum" in text) == adds(model)
 
 
-def older(path: Path, target: Path) -> Path:
-    """The same predictions as version 1.0 had them."""
+def older(path: Path, target: Path, version: str) -> Path:
+    """The same predictions as version 1.0 or 2.0 had them."""
     content = json.loads(path.read_text())
-    content["schema_version"] = "1.0"
+    content["schema_version"] = version
     chains = [chain for structure in content["structures"] for chain in structure["chains"]]
     blobs = [blob for chain in chains for blob in chain["blobs"]]
-    for entry, keys in (
-        (content["model"], "model"),
-        *((c, "chain") for c in chains),
-        *((b, "blob") for b in blobs),
-    ):
+    for blob in blobs:
+        del blob["slot"]
+        blob["blob"] = blob.pop("rank")
+        blob["author"] = [label.split("/")[1] for label in blob["author"]]
+    entries = []
+    if version == "1.0":
+        entries = [
+            (content["model"], "model"),
+            *((c, "chain") for c in chains),
+            *((b, "blob") for b in blobs),
+        ]
+    for entry, keys in entries:
         for key in ADDED[keys]:
             del entry[key]
     target.write_text(json.dumps(content))
     return target
 
 
-def test_predictions_of_the_version_before_are_read(folder: Path, tmp_path: Path) -> None:
+def test_predictions_of_version_1_are_read(folder: Path, tmp_path: Path) -> None:
     now = read_predictions(folder / "predictions.json")
-    then = read_predictions(older(folder / "predictions.json", tmp_path / "old.json"))
+    then = read_predictions(older(folder / "predictions.json", tmp_path / "old.json", "1.0"))
     assert then.content["model"]["head"] is None
     assert then.content["structures"][0]["chains"][0]["explained"] is None
     assert then.content["structures"][0]["chains"][0]["blobs"][0]["contributions"] is None
     assert list(then.blobs.columns) == list(now.blobs.columns)
     assert list(then.chains.columns) == list(now.chains.columns)
-    new = ["contribution", *(f"c_{label}" for label in CLASSES)]
+    new = ["slot", "contribution", *(f"c_{label}" for label in CLASSES)]
     assert then.blobs[new].isna().all(axis=None)
     pd.testing.assert_frame_equal(then.blobs.drop(columns=new), now.blobs.drop(columns=new))
     assert then.chains[["explained", *(f"logit_{label}" for label in CLASSES)]].isna().all(axis=None)
+
+
+def test_predictions_of_version_2_are_read_but_for_slots(folder: Path, tmp_path: Path) -> None:
+    now = read_predictions(folder / "predictions.json")
+    then = read_predictions(older(folder / "predictions.json", tmp_path / "old.json", "2.0"))
+    assert then.blobs["slot"].isna().all()
+    pd.testing.assert_frame_equal(then.blobs.drop(columns="slot"), now.blobs.drop(columns="slot"))
+    pd.testing.assert_frame_equal(then.chains, now.chains)
+    assert then.content["structures"][0]["chains"][0]["blobs"][0]["author"][0].startswith("O/")
 
 
 @pytest.mark.parametrize(
@@ -255,9 +271,9 @@ def test_predictions_of_the_version_before_are_read(folder: Path, tmp_path: Path
     [
         (
             {"schema_version": "0.9"},
-            r"predictions file version 0\.9, this reader knows 1\.0 and 2\.0; run bioblobs",
+            r"predictions file version 0\.9, this reader knows 1\.0, 2\.0 and 3\.0; run bioblobs",
         ),
-        ({"schema_version": "1.0"}, r"\$\.model: Additional properties"),  # the keys of 2.0
+        ({"schema_version": "1.0"}, r"\$\.model: Additional properties"),  # the keys of later versions
         ({"schema_version": None}, "it is no predictions file of BioBlobs"),
         ({"structures": None}, r"\$\.structures"),
     ],

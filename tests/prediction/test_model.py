@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import bioblobs
 from bioblobs.errors import BioBlobsError
+from bioblobs.inference.chain import Blob
 from bioblobs.inference.predict import predictions
-from bioblobs.inference.records import protein_records
-from bioblobs.prediction.model import Model, ranked
+from bioblobs.inference.records import chain_records
+from bioblobs.prediction.model import Model
 from bioblobs.proteins.record import Protein
 from bioblobs.store.packed import Store
 from structure_files import DATA, chain_of, long_chain, structure_of, write
@@ -61,19 +61,18 @@ def test_a_sample_chain_in_a_file_is_predicted_as_the_pipeline_does(
         path = write(structure_of(chain_of(row_of(sample_store, row), "A")), tmp_path / f"{row}.{suffix}")
         (found,) = model.predict(path)
         assert list(found.probabilities.values()) == pytest.approx(chance, abs=2e-5)
-        assert [blob.residues for blob in found.blobs] == [blob["residues"] for blob in blobs]
-        assert [blob.code for blob in found.blobs] == [blob["code"] for blob in blobs]
+        assert [blob.residues for blob in found.blobs] == [blob.residues for blob in blobs]
+        assert [blob.code for blob in found.blobs] == [blob.code for blob in blobs]
         for part in ("importance", "contribution"):
             assert [getattr(blob, part) for blob in found.blobs] == pytest.approx(
-                [blob[part] for blob in blobs], abs=2e-5
+                [getattr(blob, part) for blob in blobs], abs=2e-5
             )
 
 
-def _blobs(store: Store, ids: list[str], batch: object, prediction: object) -> list[list[dict[str, object]]]:
-    """Blobs of each protein, by falling contribution; classes do not matter here."""
-    named = _Renamed(store)
-    made = protein_records(named, ids, batch, prediction)  # type: ignore[arg-type]
-    return [sorted(record["blobs"], key=lambda blob: -blob["contribution"]) for record in made]
+def _blobs(store: Store, ids: list[str], batch: object, prediction: object) -> list[list[Blob]]:
+    """Blobs of each protein by rank; classes do not matter here."""
+    made = chain_records(_Renamed(store), ids, batch, prediction)  # type: ignore[arg-type]
+    return [record.blobs for record in made]
 
 
 class _Renamed:
@@ -108,7 +107,7 @@ def test_real_odd_files_are_predicted_or_skipped_with_a_reason(model: Model) -> 
     assert "first of 2 models" in by_id["nmr_A"].notes
     assert "chain broken at 1 place" in by_id["break_O"].notes
     assert [blob.author for blob in by_id["label_auth_H"].blobs]
-    assert {"60A", "60"} <= {label for blob in by_id["label_auth_H"].blobs for label in blob.author} | {"60"}
+    assert {"60A", "60"} <= {label for blob in by_id["label_auth_H"].blobs for label in blob.numbers} | {"60"}
     assert {"chain_repeats_A.1", "chain_repeats_A.2"} <= set(by_id)
     both = [by_id["1BD2_short_D"], by_id["1BD2_short_2_D"]]  # one entry in two formats
     assert both[0].probabilities == both[1].probabilities
@@ -131,45 +130,15 @@ def test_authors_numbers_signs_insertions_and_long_chain_names(model: Model, tmp
         numbers, codes = chain.protein.residue_numbers, chain.protein.insertion_codes.astype(str)
         names = [f"{number}{code}" for number, code in zip(numbers, codes, strict=True)]
         for blob in chain.blobs:
-            assert blob.author == [names[row] for row in blob.residues]
+            assert blob.numbers == [names[row] for row in blob.residues]
+            assert {label.rpartition("/")[0] for label in blob.author} == {chain.chain}
             assert len(blob.sequence) == blob.size == len(blob.membership)
-        assert [blob.number for blob in chain.blobs] == list(range(1, len(chain.blobs) + 1))
+        assert [blob.rank for blob in chain.blobs] == list(range(1, len(chain.blobs) + 1))
     assert {"-4", "-3", "-3A"} <= {f"{n}{c}" for n, c in _labels(result[0].protein)}
 
 
 def _labels(found: Protein) -> list[tuple[int, str]]:
     return list(zip(found.residue_numbers.tolist(), found.insertion_codes.astype(str), strict=True))
-
-
-def test_equal_blobs_keep_the_order_they_were_grown_in() -> None:
-    made = ranked([a_blob(seed, 0.5, None) for seed in (4, 2)])
-    assert [(each.number, each.seed, each.author) for each in made] == [(1, 4, ["1"]), (2, 2, ["1"])]
-
-
-def a_blob(seed: int, importance: float, contribution: float | None) -> dict[str, Any]:
-    """A blob of a record; its class is c0."""
-    every = None if contribution is None else {"c0": contribution}
-    return {
-        "importance": importance,
-        "contribution": contribution,
-        "contributions": every,
-        "code": None,
-        "seed": seed,
-        "residues": [0],
-        "author": ["A/1"],
-        "sequence": "A",
-        "membership": [1.0],
-    }
-
-
-def test_blobs_that_argue_against_the_class_come_last() -> None:
-    """All of them have importance 0."""
-    parts = [(-2.0, 0), (1.0, 0.25), (-0.5, 0), (3.0, 0.75)]
-    made = ranked([a_blob(seed, share, part) for seed, (part, share) in enumerate(parts)])
-    assert [each.seed for each in made] == [3, 1, 2, 0]
-    assert [each.contribution for each in made] == [3, 1, -0.5, -2]
-    by_weight = ranked([a_blob(seed, share, None) for seed, (_, share) in enumerate(parts)])
-    assert [each.seed for each in by_weight] == [3, 1, 0, 2]
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ from bioblobs.prediction.output_folder import check_output
 from bioblobs.prediction.records import StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.save import save
-from conftest import ROOT
+from bioblobs.prediction.saved import PREDICTIONS
 from structure_files import DATA, chain_of, structure_of, write
 from tiny_model import tiny_checkpoint
 
-SCHEMA = json.loads((ROOT / "src/bioblobs/prediction/schema.json").read_text())
+SCHEMA = PREDICTIONS.schema()
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,11 @@ def test_json_follows_its_schema_and_tables_say_the_same(odd: Result, tmp_path: 
         ]
     blobs = [blob for _, chain in chains for blob in chain["blobs"]]
     table = read(out / "blobs.csv")
-    assert [row["residues"].split() for row in table] == [blob["author"] for blob in blobs]
-    assert [int(row["blob"]) for row in table] == [blob["blob"] for blob in blobs]
+    assert [row["residues"].split() for row in table] == [
+        [label.split("/")[1] for label in blob["author"]] for blob in blobs
+    ]
+    for name in ("rank", "slot"):
+        assert [int(row[name]) for row in table] == [blob[name] for blob in blobs]
     skipped = [(e["file"], s["chain"], s["reason"]) for e in report["structures"] for s in e["skipped"]]
     assert [tuple(row.values()) for row in read(out / "skipped.csv")] == skipped
     assert skipped
@@ -122,17 +125,17 @@ def test_coloured_structures_and_scripts_mark_the_blobs_and_nothing_else(
         wanted = {}
         for chain in structure.chains:
             for blob in chain.blobs:
-                wanted |= {(chain.chain or "A", label): blob for label in blob.author}
+                wanted |= {(chain.chain or "A", label): blob for label in blob.numbers}
         assert set(wanted) <= set(found)
         for place, (numbers, shares) in found.items():
             blob = wanted.get(place)
-            assert numbers == {blob.number if blob else 0}, (structure.name, place)
+            assert numbers == {blob.rank if blob else 0}, (structure.name, place)
             (share,) = shares
             assert share == pytest.approx(blob.importance if blob else 0, abs=0.00501)
         for script in (pymol_selections, chimerax_selections):
             chosen = script(out / structure.name)
             assert list(chosen.values()) == [
-                {(chain.chain or "A", label) for label in blob.author}
+                {(chain.chain or "A", label) for label in blob.numbers}
                 for chain in structure.chains
                 for blob in chain.blobs
             ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bioblobs.inference.chain import Blob, Chain
 from bioblobs.proteins.record import Protein
 from bioblobs.report.chains import stored_protein
 from bioblobs.store.packed import Store
@@ -21,6 +22,8 @@ CONTRIBUTIONS = ({"c0": 0.6, "c1": 0.2, "c2": -0.8}, {"c0": 1.2, "c1": -0.5, "c2
 """Of each blob; they and the base sum to ``LOGITS``."""
 LOGITS = {"c0": 1.2, "c1": 0.5, "c2": -1.7}
 ATTENTION = (0.3, 0.6, 0.1)
+RANKS = (2, 1, 3)
+"""Of the slots, with either head."""
 CHECKS = [
     {"name": "sum exact", "holds": True, "figure": "largest error 1e-6", "text": "It adds up."},
     {"name": "importance beats the same blobs exchanged", "holds": True, "figure": "0.15", "text": "Better."},
@@ -37,9 +40,7 @@ def chains(store: Store, count: int) -> list[Protein]:
     return [stored_protein(store, int(row)) for row in longest]
 
 
-def record(
-    name: str, protein: Protein, place: int, labelled: bool = True, attention: bool = False
-) -> dict[str, Any]:
+def record(name: str, protein: Protein, place: int, labelled: bool = True, attention: bool = False) -> Chain:
     """A record with three blobs: runs from the start, the middle and the end; codes 3, 4, and 10 + place.
 
     The middle one argues most for the predicted class, the last against it; with ``attention`` they only have
@@ -48,38 +49,39 @@ def record(
     length = len(protein)
     starts = (2, length // 2, length - SIZES[2] - 1)
     runs = [list(range(start, start + size)) for start, size in zip(starts, SIZES, strict=True)]
-    return {
-        "id": name,
-        "length": length,
-        "true": [["c0"], ["c1"], ["c0"], []][place % 4] if labelled else [],
-        "predicted": ["c0"],
-        "explained": "c0",
-        "probabilities": {"c0": 0.644, "c1": 0.32, "c2": 0.036},
-        "logits": LOGITS,
-        "blobs": [
-            {
-                "blob": slot,
-                "importance": weight if attention else max(parts["c0"], 0) / 1.8,
-                "contribution": None if attention else parts["c0"],
-                "contributions": None if attention else parts,
-                "code": code,
-                "size": len(run),
-                "seed": run[1],
-                "residues": run,
-                "author": [],
-                "sequence": "",
-                "membership": [0.9] * len(run),
-            }
-            for slot, (run, weight, parts, code) in enumerate(
-                zip(runs, ATTENTION, CONTRIBUTIONS, (3, 4, 10 + place), strict=True)
-            )
-        ],
-    }
+    blobs = [
+        Blob(
+            slot=slot,
+            rank=RANKS[slot],
+            importance=weight if attention else max(parts["c0"], 0) / 1.8,
+            contribution=None if attention else parts["c0"],
+            contributions=None if attention else parts,
+            code=code,
+            seed=run[1],
+            residues=run,
+            author=[],
+            sequence="",
+            membership=[0.9] * len(run),
+        )
+        for slot, (run, weight, parts, code) in enumerate(
+            zip(runs, ATTENTION, CONTRIBUTIONS, (3, 4, 10 + place), strict=True)
+        )
+    ]
+    return Chain(
+        id=name,
+        length=length,
+        true=[["c0"], ["c1"], ["c0"], []][place % 4] if labelled else None,
+        predicted=["c0"],
+        explained="c0",
+        probabilities={"c0": 0.644, "c1": 0.32, "c2": 0.036},
+        logits=LOGITS,
+        blobs=sorted(blobs, key=lambda blob: blob.rank),
+    )
 
 
 def made(
     store: Store, count: int = 5, labelled: bool = True, attention: bool = False
-) -> tuple[list[dict[str, Any]], list[Protein]]:
+) -> tuple[list[Chain], list[Protein]]:
     """Records and chains; the second protein's name is nasty."""
     proteins = chains(store, count)
     names = [NASTY if place == 1 else f"protein {place}" for place in range(count)]
@@ -117,12 +119,11 @@ def code(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def superposition(records: list[dict[str, Any]]) -> dict[str, Any]:
+def superposition(records: list[Chain]) -> dict[str, Any]:
     """As interpret says: the middle blobs of all proteins, turned by a right angle about z and shifted."""
     turned = {"rotation": [[0, -1, 0], [1, 0, 0], [0, 0, 1]], "translation": [1.0, 2.0, 3.0]}
     overlay = [
-        {"protein": each["id"], "blob": 1, "rmsd": 0.5 * place, **turned}
-        for place, each in enumerate(records)
+        {"protein": each.id, "slot": 1, "rmsd": 0.5 * place, **turned} for place, each in enumerate(records)
     ]
     numbers = {"members": 9, "residues": 15, "median_rmsd": 2.25, "mean_rmsd": 3.5}
     controls = {"other_codes": {"mean_rmsd": 4.5}, "same_structure": None}
@@ -136,20 +137,18 @@ def interval(value: float | None, half: float = 0.01) -> dict[str, Any]:
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def report(
-    records: list[dict[str, Any]], multilabel: bool = False, attention: bool = False
-) -> dict[str, Any]:
+def report(records: list[Chain], multilabel: bool = False, attention: bool = False) -> dict[str, Any]:
     """An interpretability report; what can be undefined is, if multi-label."""
     unscored = {"evidence": None, "argues_for": None} if attention else {}
     codes = [code(3, logo_svg="<svg xmlns='http://www.w3.org/2000/svg'/>"), code(4, rmsd=1.25), code(10)]
     return {
-        "schema_version": "3.0",
+        "schema_version": "4.0",
         "bioblobs_version": "0",
         "split": "test",
         "seed": 0,
         "task": {"name": "scop", "multilabel": multilabel, "classes": CLASSES},
         "explanation": {"head": "full", "blob_view": "context", "base": None} if attention else EXPLANATION,
-        "proteins": records,
+        "proteins": [each.to_json() for each in records],
         "dataset": {
             "proteins": len(records),
             "importance": {
@@ -205,6 +204,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     scores = {"accuracy": interval(None if multilabel else 0.9), "macro_f1": interval(0.8)}
     results = Results(
         report=found,
+        chains=records,
         data={"residues": 1000, "split": NASTY, "dropped": {NASTY: 3}},
         classes=counts,
         leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
@@ -228,7 +228,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     )
     data = viewer_data(records, proteins, CLASSES, "", found["explanation"])
     shown = {4: superposition(records)}
-    by_id = {each["id"]: each for each in records}
+    by_id = {each.id: each for each in records}
     chains = dict(zip(by_id, proteins, strict=True))
     data["codes"] = [
         with_overlay(

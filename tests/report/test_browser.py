@@ -10,7 +10,6 @@ import gemmi
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from interpretation.test_records import odd_protein
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,6 +17,7 @@ from bioblobs.report.chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from conftest import random_chain
+from inference.test_records import odd_protein
 from report.chromium import Pixels, browser, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 

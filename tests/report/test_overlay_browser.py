@@ -57,10 +57,10 @@ def drawn(page: Page, place: int) -> int:
 def test_windows_are_turned_and_shifted_about_the_medoid(sample_store: Store) -> None:
     records, proteins = made(sample_store)
     traces = [protein.coordinates[:, 1] for protein in proteins]
-    by_id = {record["id"]: record for record in records}
+    by_id = {record.id: record for record in records}
     trace_of = dict(zip(by_id, traces, strict=True))
     found = with_overlay({"code": 4}, superposition(records), by_id, trace_of.__getitem__)["overlay"]
-    seeds = [record["blobs"][1]["seed"] for record in records]
+    seeds = [record.grown[1].seed for record in records]
     middle = np.mean(traces[0][seeds[0] - 7 : seeds[0] + 8], 0)
     for member, trace, seed in zip(found["members"], traces, seeds, strict=True):
         x, y, z = (trace[seed - 7 : seed + 8].astype(np.float64) - middle).T

@@ -18,6 +18,7 @@ from bioblobs.report.proteins import outcome
 from bioblobs.report.scores import headline, score_tables
 from bioblobs.report.selection import shown_rows
 from report.pages import CHECKS, code, interval
+from traces import chain
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ labels = st.integers(0, SHOWN + 5)
 
 @given(st.lists(st.tuples(st.none() | labels, labels), min_size=1))
 def test_every_protein_is_in_one_cell_of_the_confusion_matrix(pairs: list[tuple[int | None, int]]) -> None:
-    records = [{"true": [] if t is None else [f"c{t}"], "predicted": [f"c{p}"]} for t, p in pairs]
+    records = [chain([], true=[] if t is None else [f"c{t}"], predicted=[f"c{p}"]) for t, p in pairs]
     found = confusion(records, {f"c{number}": f"class {number}" for number in range(SHOWN + 6)})
     assert sum(cell["count"] for row in found["rows"] for cell in row["cells"]) == len(pairs)
     for row in found["rows"]:
@@ -76,7 +77,7 @@ def test_every_protein_is_in_one_cell_of_the_confusion_matrix(pairs: list[tuple[
 
 
 def test_several_classes_are_counted_one_by_one() -> None:
-    records = [{"true": ["a", "b"], "predicted": ["b"]}, {"true": ["b"], "predicted": ["a"]}]
+    records = [chain([], true=["a", "b"], predicted=["b"]), chain([], true=["b"], predicted=["a"])]
     assert class_counts(records, {"a": "A", "b": "B"}) == [
         {"key": "b", "title": "B", "true": 2, "predicted": 1, "both": 1},
         {"key": "a", "title": "A", "true": 1, "predicted": 1, "both": 0},
@@ -94,7 +95,7 @@ def test_several_classes_are_counted_one_by_one() -> None:
     ],
 )
 def test_a_prediction_is_judged_by_its_classes(true: list[str], predicted: list[str], said: str) -> None:
-    record = {"true": true, "predicted": predicted}
+    record = chain([], true=true, predicted=predicted)
     assert outcome(record, labelled=True) == said
     assert outcome(record, labelled=False) == "unknown"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +11,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioblobs.checkpoints.file import read_checkpoint
 from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError
+from bioblobs.interpretation.reading import Report
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
 from bioblobs.report.sums import page_contributions, page_sum
 from bioblobs.stages.report import read_results
 from report.pages import CONTRIBUTIONS, EXPLANATION, LOGITS, interval
-from tiny_model import tiny_checkpoint
+from traces import blob, chain
 
-RECORD = {
-    "id": "p",
-    "explained": "c0",
-    "logits": LOGITS,
-    "blobs": [{"contributions": c} for c in CONTRIBUTIONS],
-}
+RECORD = chain(
+    [blob(slot, slot + 1, 0.25, contributions=parts) for slot, parts in enumerate(CONTRIBUTIONS)],
+    explained="c0",
+    logits=LOGITS,
+)
 
 
 def test_the_explained_class_stands_beside_the_next_by_logit() -> None:
     shown = page_sum(RECORD, EXPLANATION["base"])
     assert shown == [{"class": "c0", "base": 0.3, "logit": 1.2}, {"class": "c1", "base": -0.2, "logit": 0.5}]
-    assert page_contributions(RECORD["blobs"][1], shown) == {"contributions": [1.2, -0.5]}
-    less_likely = RECORD | {"explained": "c2"}  # as a record says, whatever the logits
+    assert page_contributions(RECORD.blobs[1], shown) == {"contributions": [1.2, -0.5]}
+    less_likely = replace(RECORD, explained="c2")  # as a record says, whatever the logits
     assert [each["class"] for each in page_sum(less_likely, EXPLANATION["base"]) or []] == ["c2", "c0"]
-    one_class = {"id": "p", "explained": "c0", "logits": {"c0": 1.2}, "blobs": []}
+    one_class = replace(RECORD, logits={"c0": 1.2}, blobs=[])
     assert page_sum(one_class, {"c0": 1.2}) == [{"class": "c0", "base": 1.2, "logit": 1.2}]
 
 
 def test_attention_has_no_sum_and_halves_of_one_are_refused() -> None:
-    attention = {"id": "p", "blobs": [{"contributions": None}]}
-    older: dict[str, Any] = {"id": "p", "blobs": [{}]}
+    attention = chain([blob(0, 1, 1.0)])
     assert page_sum(attention, None) is None
-    assert page_sum(older, None) is None
-    assert page_contributions(older["blobs"][0], None) == {"contributions": None}
+    assert page_contributions(attention.blobs[0], None) == {"contributions": None}
     for record, base in ((RECORD, None), (attention, {"c0": 0.0})):
         with pytest.raises(BioBlobsError, match="report: p: contributions and the model's base"):
             page_sum(record, base)
@@ -113,17 +111,18 @@ def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
     contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
         "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
     }
+    model = {"architecture": {"head": "additive"}, "data": {"source": "sample", "edge_types": "knn_6"}}
     if agreement is not None:
-        card = read_checkpoint(tiny_checkpoint(paths.final_checkpoint(1)))["card"]
-        made_with = {"architecture": card["architecture"], "data": {**card["data"], "edge_types": edges}}
+        made_with = {**model, "data": {**model["data"], "edge_types": edges}}
         contents["seeds"] = {"between": {"contribution": {"mean": agreement}}, "made_with": made_with}
     for folder in ("o/interpretability", "m", "p"):
         (tmp_path / folder).mkdir(parents=True)
     for name, content in contents.items():
         (tmp_path / "m" / f"{name}.json").write_text(json.dumps(content))
-    (tmp_path / "o" / "interpretability" / "test_interpretability.json").write_text("{}")
     for name in ("data_classes", "faithfulness_deletion", "faithfulness_insertion"):
         pd.DataFrame({"x": [1]}).to_csv(tmp_path / "p" / f"{name}.csv")
-    found = read_results(paths)
+    (tmp_path / "o" / "interpretability" / "model.json").write_text(json.dumps(model))
+    report = Report(tmp_path / "r", {"proteins": []})
+    found = read_results(paths, report)
     assert [check["holds"] for check in found.checks][2::2] == [True, holds]
     assert found.verdict == "amber"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_strip_and_numbers_have_the_colour_of_the_contribution_and_a_legend(page
     largest = max(abs(each["c0"]) for each in CONTRIBUTIONS)
     for slot, parts in enumerate(CONTRIBUTIONS):
         wanted = signed_colour(parts["c0"], largest)
-        residue = page.evaluate(f"page.proteins[0].blobs.find(b => b.blob === {slot}).residues[0]")
+        residue = page.evaluate(f"page.proteins[0].blobs.find(b => b.slot === {slot}).residues[0]")
         assert like_colour(background(page, f"[data-residue='{residue}']"), wanted)
         assert like_colour(background(page, f"[data-blob='{slot}'] .number"), wanted)
     legend = page.locator("#legend")
@@ -318,9 +319,9 @@ def test_where_no_blob_argues_for_the_class_the_page_says_that_the_base_decided(
     page: Page, sample_store: Store, tmp_path: Path
 ) -> None:
     records, proteins = made(sample_store, 1, labelled=False)
-    for blob in records[0]["blobs"]:
-        blob["contributions"] = {"c0": -0.1, "c1": -0.5, "c2": 0.6}
-    records[0]["logits"] = {"c0": 1.7, "c1": -1.7, "c2": 0.0}
+    parts = {"c0": -0.1, "c1": -0.5, "c2": 0.6}
+    blobs = [replace(blob, contribution=-0.1, contributions=parts) for blob in records[0].blobs]
+    records = [replace(records[0], blobs=blobs, logits={"c0": 1.7, "c1": -1.7, "c2": 0.0})]
     base = {"c0": 2.0, "c1": -0.2, "c2": -1.8}
     write_viewer(tmp_path / "index.html", records, proteins, CLASSES, "Predictions", "", {"base": base})
     open_protein(page, tmp_path, "index")

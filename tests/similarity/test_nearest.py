@@ -12,6 +12,7 @@ import pytest
 
 from bioblobs.config.schema import Config, DataConfig, LeakageConfig, Paths
 from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.similarity import held_out
 from bioblobs.similarity.hits import Hits
 from bioblobs.similarity.nearest import Nearest, histogram
 from bioblobs.sources.preparation import prepare_store
@@ -90,5 +91,5 @@ def test_the_histogram_counts_each_chain_in_the_bin_that_starts_at_or_below_it()
 
 def test_few_chains_are_aligned_one_with_all_whatever_is_installed() -> None:
     """So that the report does not depend on the machine; MMseqs2 is for what would take hours."""
-    assert leakage.leakage_tool(10**11) == "opal"
-    assert leakage.leakage_tool(10**14) == leakage.sequence_tool()
+    assert held_out.leakage_tool(10**11) == "opal"
+    assert held_out.leakage_tool(10**14) == held_out.sequence_tool()

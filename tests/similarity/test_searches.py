@@ -13,7 +13,6 @@ import tmtools
 from biotite.structure import superimpose
 
 from bioblobs import similarity
-from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import decode
 from bioblobs.similarity import by_sequence as sequence
@@ -21,7 +20,7 @@ from bioblobs.similarity import foldseek, tmalign
 from bioblobs.similarity.by_sequence import identity_hits
 from bioblobs.similarity.by_structure import structure_links, structure_tool
 from bioblobs.similarity.hits import Hits
-from bioblobs.similarity.states import candidates, states
+from bioblobs.similarity.threedi import candidates, states
 from bioblobs.splits.assign import plan_splits
 from bioblobs.store.packed import Store
 from families import families, mutated
@@ -32,9 +31,9 @@ TOOLS = ["opal", pytest.param("mmseqs", marks=needs_mmseqs)]
 
 def pairs(hits: Hits) -> dict[tuple[int, int], float]:
     found: dict[tuple[int, int], float] = {}
-    for query, target, similarity in zip(hits.query, hits.target, hits.similarity, strict=True):
+    for query, target, value in zip(hits.query, hits.target, hits.similarity, strict=True):
         key = (int(query), int(target))
-        found[key] = max(found.get(key, 0.0), float(similarity))
+        found[key] = max(found.get(key, 0.0), float(value))
     return found
 
 
@@ -138,8 +137,7 @@ def test_structure_splits_keep_relatives_together(sample_store: Store) -> None:
     ca = [*parents, *(moved(xyz, seed) for seed, xyz in enumerate(parents))]
     sequences = families(12, 1, 1.0, 0, 30)
     assert all(tm_of_equals(a, b) > 0.7 for a, b in zip(ca[:6], ca[6:], strict=True))
-    data = DataConfig(split="structure", split_similarity_threshold=0.7)
-    plan = plan_splits(sequences, ca, [("x",)] * 12, data)
+    plan = plan_splits(sequences, ca, [("x",)] * 12, "structure", 0.7, (0.8, 0.1, 0.1), 0)
     assert plan.tool == structure_tool()
     assert list(plan.clusters[:6]) == list(plan.clusters[6:])
     for a in range(12):
@@ -190,7 +188,8 @@ def test_foldseek_is_called_and_read_where_it_is_installed(
     install(tmp_path, "foldseek", FAKE, monkeypatch)
     rng = np.random.default_rng(0)
     ca = [rng.normal(size=(20, 3)).astype(np.float32) * 9 for _ in range(8)]
-    plan = plan_splits(families(8, 1, 1.0, 0, 20), ca, [("x",)] * 8, DataConfig(split="structure"))
+    labels = [("x",)] * 8
+    plan = plan_splits(families(8, 1, 1.0, 0, 20), ca, labels, "structure", 0.7, (0.8, 0.1, 0.1), 0)
     assert plan.tool == "foldseek"
     assert "by foldseek" in plan.summary
     joined = [place for place in range(1, 8) if plan.clusters[place] == plan.clusters[0]]
@@ -202,7 +201,7 @@ def test_foldseek_is_called_and_read_where_it_is_installed(
 def test_every_way_in_which_foldseek_names_chains_is_read(tmp_path: Path, style: str) -> None:
     table = tmp_path / "hits"
     table.write_text(f"{style.format(1)}\t{style.format(0)}\t0.5\t0.7\t0.9\n")
-    hits = foldseek.parse(table)
+    hits = foldseek.read_hits(table)
     assert (list(hits.query), list(hits.target), list(hits.similarity)) == ([0], [1], [0.7])
 
 
@@ -210,9 +209,9 @@ def test_every_way_in_which_foldseek_names_chains_is_read(tmp_path: Path, style:
 def test_another_table_than_the_one_asked_for_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "hits").write_text(content)
     with pytest.raises(BioBlobsError, match="hits: "):
-        foldseek.parse(tmp_path / "hits")
+        foldseek.read_hits(tmp_path / "hits")
     (tmp_path / "hits").write_text("")
-    assert len(foldseek.parse(tmp_path / "hits")) == 0
+    assert len(foldseek.read_hits(tmp_path / "hits")) == 0
 
 
 def test_c_alpha_files_are_read_back(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -280,9 +281,13 @@ def test_splits_are_computed_where_the_table_has_none(folder: Path, monkeypatch:
         sequences: Sequence[str],
         ca: Sequence[np.ndarray],
         labels: Sequence[tuple[str, ...]],
-        data: DataConfig,
+        kind: str,
+        threshold: float,
+        fractions: Sequence[float],
+        seed: int,
     ) -> list[str]:
-        asked.update(sequences=sequences, ca=[ca[i] for i in range(len(ca))], labels=labels, seed=data.seed)
+        asked.update(sequences=sequences, ca=[ca[i] for i in range(len(ca))], labels=labels, seed=seed)
+        asked.update(kind=kind, threshold=threshold, fractions=fractions)
         return ["train", "val", "train", "test"]
 
     monkeypatch.setattr("bioblobs.splits.assign.assign_splits", assign_splits)
@@ -295,6 +300,7 @@ def test_splits_are_computed_where_the_table_has_none(folder: Path, monkeypatch:
     assert store.meta["split_column"] == "structure_split_0.7"
     assert asked["labels"] == [("a",), ("a",), ("b",), ("a",)]
     assert asked["seed"] == 3
+    assert (asked["kind"], asked["threshold"], asked["fractions"]) == ("structure", 0.7, (0.8, 0.1, 0.1))
     for sequence, ca, seed in zip(asked["sequences"], asked["ca"], (0, 2, 3, 4), strict=True):
         assert sequence == decode(small_protein("x", seed).residue_types)
         np.testing.assert_array_equal(ca, long_chain(10, seed)[:, 1])
@@ -312,6 +318,27 @@ def test_several_processes_read_what_one_reads(folder: Path, monkeypatch: pytest
         assert str(left) == str(right)
         assert isinstance(left, ProteinError) == isinstance(right, ProteinError)
     assert isinstance(proteins(two, [3])[0], ProteinError)
+
+
+def test_proteins_wait_as_plain_arrays_and_come_back_as_they_were() -> None:
+    """No pickle: what comes from a file runs no code. Missing atoms, codes and chain ids of any width too."""
+    waiting = [small_protein("one"), small_protein("two", 3, 17), small_protein("one residue", 5, 1)]
+    waiting[1].coordinates[4, 3] = np.nan
+    waiting[1].insertion_codes[2] = b"A"
+    waiting[1].chain_ids[:] = b"AB12"
+    scratch = folder_scan.Scratch()
+    for row, protein in enumerate(waiting):
+        scratch.put(row, protein)
+    for row in (2, 0, 1):
+        stored = scratch.get(row)
+        assert type(stored.content) is bytes and len(stored.content) == 58 * len(waiting[row])
+        found = stored.protein()
+        assert found.id == waiting[row].id
+        for each in fields(Protein):
+            if each.name != "id":
+                one, other = getattr(found, each.name), getattr(waiting[row], each.name)
+                assert one.dtype == other.dtype and one.flags.c_contiguous and one.flags.writeable
+                np.testing.assert_array_equal(one, other)
 
 
 def test_nothing_stays_in_the_temporary_folder(

@@ -15,10 +15,10 @@ from proteinshake import tasks
 from proteinshake.utils import write_avro
 
 from bioblobs.config.schema import DataConfig
-from bioblobs.sources import proteinshake as shake
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import SYMBOLS, decode
 from bioblobs.proteins.record import ATOMS
+from bioblobs.sources import proteinshake as shake
 from bioblobs.sources.preparation import prepare_store
 from bioblobs.sources.proteinshake import ProteinShakeSource
 from bioblobs.sources.shake_atoms import protein_from_atoms

@@ -25,8 +25,8 @@ from proteinshake.datasets.dataset import Dataset
 from proteinshake.utils import write_avro
 
 from bioblobs.config.parsing import parse
-from bioblobs.sources import resumable, shake_files, unpacking
 from bioblobs.errors import BioBlobsError
+from bioblobs.sources import resumable, shake_files, unpacking
 from bioblobs.sources.shake_files import MANIFEST, ensure_files, shake_file
 from bioblobs.stages import download
 from conftest import ROOT

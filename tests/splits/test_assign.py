@@ -22,8 +22,13 @@ BLOSUM62 = align.SubstitutionMatrix.std_protein_matrix()
 NO_CA: list[np.ndarray] = []
 
 
-def config(split: str, **changes: object) -> DataConfig:
-    return DataConfig(**{"split": split, **changes})
+def asked(
+    kind: str,
+    threshold: float = 0.7,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+) -> tuple[str, float, tuple[float, float, float], int]:
+    return kind, threshold, fractions, seed
 
 
 def global_identity(first: str, second: str) -> float:
@@ -54,9 +59,7 @@ def test_no_pair_across_splits_reaches_the_threshold(tool: str, seed: int, ident
     chains = families(8, 3, identity, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assign, "sequence_tool", lambda: tool)
-        plan = plan_splits(
-            chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.5)
-        )
+        plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), *asked("sequence", threshold=0.5))
     assert plan.tool == tool
     assert len(set(plan.clusters)) == 8
     for family in range(8):
@@ -75,7 +78,7 @@ def test_a_chain_of_relatives_is_one_cluster() -> None:
         links.append("".join(letters))
     assert global_identity(links[0], links[-1]) < 0.5
     chains = links + families(6, 1, 1.0, 1)
-    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), config("sequence"))
+    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), *asked("sequence"))
     assert len(set(plan.clusters[:5])) == 1
     assert len(set(plan.clusters)) == 7
 
@@ -84,9 +87,7 @@ def test_a_domain_belongs_with_the_chain_that_contains_it() -> None:
     """Identity is over the shorter chain."""
     domain, rest, *others = families(10, 1, 1.0, 3, 80)
     chains = [domain, rest + domain, *others]
-    plan = plan_splits(
-        chains, NO_CA, [("x",)] * len(chains), config("sequence", split_similarity_threshold=0.9)
-    )
+    plan = plan_splits(chains, NO_CA, [("x",)] * len(chains), *asked("sequence", threshold=0.9))
     assert plan.clusters[0] == plan.clusters[1]
 
 
@@ -124,7 +125,7 @@ def test_random_is_stratified_and_keeps_equal_chains_together() -> None:
     chains = families(300, 1, 1.0, 0, 40)
     chains += chains[:50]
     labels = [(name,) for name in ["a"] * 200 + ["b"] * 70 + ["c"] * 30 + ["a"] * 50]
-    splits = assign_splits(chains, NO_CA, labels, config("random", seed=5))
+    splits = assign_splits(chains, NO_CA, labels, *asked("random", seed=5))
     assert splits[:50] == splits[300:]
     for name in "abc":
         own = [split for split, (label,) in zip(splits, labels, strict=True) if label == name]
@@ -135,7 +136,7 @@ def test_random_is_stratified_and_keeps_equal_chains_together() -> None:
 def test_several_labels_a_chain_are_balanced_too() -> None:
     rng = np.random.default_rng(0)
     labels = [tuple(str(term) for term in np.flatnonzero(rng.random(6) < 0.3)) for _ in range(400)]
-    splits = assign_splits(families(400, 1, 1.0, 0, 30), NO_CA, labels, config("random"))
+    splits = assign_splits(families(400, 1, 1.0, 0, 30), NO_CA, labels, *asked("random"))
     for term in map(str, range(6)):
         own = [split for split, terms in zip(splits, labels, strict=True) if term in terms]
         assert 0.7 <= own.count("train") / len(own) <= 0.9
@@ -145,21 +146,21 @@ def test_the_seed_decides_and_nothing_else() -> None:
     chains = families(60, 1, 1.0, 0, 40)
     labels = [("x",)] * 60
     first, again, other = (
-        assign_splits(chains, NO_CA, labels, config("random", seed=seed)) for seed in (0, 0, 1)
+        assign_splits(chains, NO_CA, labels, *asked("random", seed=seed)) for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
 
 
 def test_three_chains_make_three_splits_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    splits = assign_splits(families(3, 1, 1.0, 0), NO_CA, [("a",)] * 3, config("random"))
+    splits = assign_splits(families(3, 1, 1.0, 0), NO_CA, [("a",)] * 3, *asked("random"))
     assert sorted(splits) == sorted(SPLITS)
     assert "data.split_fractions asks for 80%, 10%, 10%" in capsys.readouterr().err
 
 
 def test_two_chains_cannot_make_three_splits() -> None:
     with pytest.raises(BioBlobsError, match=r"data\.split: 2 clusters .* cannot fill 3 splits"):
-        assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, config("random"))
+        assign_splits(families(2, 1, 1.0, 0), NO_CA, [("a",)] * 2, *asked("random"))
 
 
 def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
@@ -167,9 +168,9 @@ def test_one_family_cannot_be_split_and_a_giant_one_is_pointed_out(
 ) -> None:
     family = families(1, 12, 0.9, 0)
     with pytest.raises(BioBlobsError, match="1 clusters of alike chains among 12"):
-        assign_splits(family, NO_CA, [("a",)] * 12, config("sequence"))
+        assign_splits(family, NO_CA, [("a",)] * 12, *asked("sequence"))
     chains = [*family, *families(2, 1, 1.0, 9)]
-    splits = assign_splits(chains, NO_CA, [("a",)] * 14, config("sequence"))
+    splits = assign_splits(chains, NO_CA, [("a",)] * 14, *asked("sequence"))
     assert set(splits[:12]) == {"train"}
     assert sorted(splits[12:]) == ["test", "val"]
     assert "the largest 12" in capsys.readouterr().err
@@ -180,7 +181,7 @@ def test_a_threshold_that_proteinshake_does_not_have_is_refused(split: str, thre
     with pytest.raises(
         BioBlobsError, match=r"data\.split_similarity_threshold: expected one of 0\.\d, .*0\.9"
     ):
-        assign_splits(["AAA"], NO_CA, [("a",)], config(split, split_similarity_threshold=threshold))
+        assign_splits(["AAA"], NO_CA, [("a",)], *asked(split, threshold=threshold))
 
 
 @pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.2, 0.2)])
@@ -191,4 +192,4 @@ def test_impossible_shares_are_refused_by_their_key(shares: tuple[float, float, 
 
 def test_an_empty_sequence_is_named() -> None:
     with pytest.raises(BioBlobsError, match="chain 1 is empty"):
-        assign_splits(["ACDEF", "", "ACD"], NO_CA, [("a",)] * 3, config("sequence"))
+        assign_splits(["ACDEF", "", "ACD"], NO_CA, [("a",)] * 3, *asked("sequence"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -12,8 +15,11 @@ from hypothesis import strategies as st
 from torch_geometric.utils import to_undirected
 
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.store.arrays import pack
 from bioblobs.store.batches import BatchDataset, collate, plan_batches, share_of
-from bioblobs.store.packed import Store
+from bioblobs.store.packed import PER_RESIDUE, Store
+from bioblobs.store.writer import StoreWriter
 from conftest import batch_of, random_chain
 
 lengths_of_a_store = st.lists(st.integers(1, 60), min_size=1, max_size=40)
@@ -198,3 +204,47 @@ def test_dataset_item_is_the_collated_plan_entry(sample_store: Store) -> None:
     dataset = BatchDataset(sample_store, plan)
     assert len(dataset) == len(plan)
     assert dataset[1].proteins.tolist() == plan[1].tolist()
+
+
+@pytest.mark.parametrize("edge_types", ["knn_8", "knn_40", "eps_9"])
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_proteins_in_memory_make_the_batches_of_their_store(
+    sample_store: Store, tmp_path: Path, edge_types: str, multilabel: bool
+) -> None:
+    """Chains of fewer residues than neighbours make lists of several widths."""
+    rows = np.argsort(sample_store.lengths, kind="stable")[[0, 1, -1, 5]]
+    proteins = [stored(sample_store, int(row)) for row in rows]
+    packed = pack(proteins, edge_types, {"a": "A", "b": "B"}, multilabel)
+    labels = np.zeros((4, 2), np.bool_) if multilabel else np.full(4, -1)
+    table = pd.DataFrame({"id": [protein.id for protein in proteins]})
+    with StoreWriter(tmp_path / "store", edge_types) as writer:
+        for protein in proteins:
+            writer.add(protein)
+        writer.finish(labels, np.zeros(4, np.uint8), table, packed.meta)
+    store = Store(tmp_path / "store")
+    for name in (*PER_RESIDUE, "offsets", "labels"):
+        ours, theirs = getattr(packed, name), getattr(store, name)
+        assert ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes(), name
+    chosen = np.array([2, 0, 3])
+    for name, value in vars(collate(packed, chosen)).items():
+        other = getattr(collate(store, chosen), name)
+        if isinstance(value, torch.Tensor):
+            assert value.dtype == other.dtype
+            np.testing.assert_array_equal(value.numpy(), other.numpy(), err_msg=name)
+        else:
+            assert value == other, name
+
+
+def stored(store: Store, row: int) -> Protein:
+    span = slice(store.offsets[row], store.offsets[row + 1])
+    return Protein(str(row), *(np.array(getattr(store, name)[span]) for name in PROTEIN_ARRAYS))
+
+
+PROTEIN_ARRAYS = ("residue_types", "residue_numbers", "insertion_codes", "chain_ids", "coordinates")
+
+
+def test_a_protein_that_cannot_be_packed_is_refused(sample_store: Store) -> None:
+    whole = stored(sample_store, 0)
+    bare = replace(whole, coordinates=np.full_like(whole.coordinates, np.nan))
+    with pytest.raises(ProteinError, match="has finite N, CA and C atoms"):
+        pack([whole, bare], "knn_8", {"a": "A"}, False)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bioblobs.checkpoints.file import load_model
+from bioblobs.config.schema import Config, ModelConfig, MultistageConfig, Stage0Config, TrainConfig
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.predict import class_probabilities
 from bioblobs.store.batches import collate
@@ -97,8 +98,13 @@ def test_a_batch_of_unseen_classes_alone_has_no_loss() -> None:
 def module_and_trainer(data: ProteinDataModule, **keys: Any) -> tuple[BlobModule, Any]:
     """A module that is about to train, without dropout; the caller holds on to the trainer."""
     torch.manual_seed(0)
-    kwargs: dict[str, Any] = {**NETWORK, "num_classes": data.num_classes, "bypass_codebook": True, **keys}
-    module = BlobModule(**kwargs).eval()
+    multilabel, num_classes = keys.pop("multilabel", False), keys.pop("num_classes", data.num_classes)
+    config = Config(
+        model=ModelConfig(**NETWORK),
+        train=TrainConfig(**keys),
+        multistage=MultistageConfig(Stage0Config(lambda_card=0.0)),
+    )
+    module = BlobModule(config, 0, num_classes, multilabel).eval()
     optimizer = SimpleNamespace(param_groups=[{"lr": 1.0}])
     trainer = SimpleNamespace(datamodule=data, optimizers=[optimizer], current_epoch=0, world_size=1)
     module.trainer = trainer  # type: ignore[assignment]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bioblobs.config.groups import CODEBOOK, NETWORK, keys_of_part
 from bioblobs.config.ranges import plain
 from bioblobs.config.schema import ModelConfig
 from bioblobs.models.bioblobs import BioBlobs
@@ -13,47 +14,17 @@ from bioblobs.models.partitioner import Partitioner
 from bioblobs.models.readout import AdditiveReadout, AttentionReadout
 from bioblobs.proteins.alphabet import SYMBOLS
 
-ARCHITECTURE_KEYS = (
-    "node_in_dim",
-    "node_h_dim",
-    "edge_in_dim",
-    "edge_h_dim",
-    "num_layers",
-    "drop_rate",
-    "norm_first",
-    "seq_in",
-    "max_clusters",
-    "cluster_size_max",
-    "termination_threshold",
-    "k_hop",
-    "pooling",
-    "head",
-    "blob_view",
-    "cut_h_dim",
-    "cut_layers",
-)
-"""Model keys that shape stage 0's network; a checkpoint of other values does not fit."""
-CODEBOOK_KEYS = (
-    "blob_input",
-    "codebook_size",
-    "codebook_distance",
-    "codebook_decay",
-    "codebook_eps",
-    "codebook_revive_below",
-)
-"""Model keys that only a model with a codebook has."""
-
 
 def architecture(config: ModelConfig, with_codebook: bool) -> dict[str, Any]:
-    """The keys behind a model, as plain values that a checkpoint can hold."""
-    keys = ARCHITECTURE_KEYS + (CODEBOOK_KEYS if with_codebook else ())
-    return {key: plain(getattr(config, key)) for key in keys}
+    """Return the keys behind a model, as plain values that a checkpoint can hold."""
+    parts = (NETWORK, CODEBOOK) if with_codebook else (NETWORK,)
+    return {key: plain(getattr(config, key)) for key in keys_of_part(ModelConfig, *parts)}
 
 
 def build_model(
     config: ModelConfig, num_classes: int, with_codebook: bool, multilabel: bool = False
 ) -> BioBlobs:
-    """The model that the keys describe; codebook keys are read only where there is a codebook."""
+    """Build the model that the keys describe; codebook keys are read only where there is a codebook."""
     alone = config.blob_view == "alone"
     wide, deep = config.node_h_dim, config.num_layers
     cut, cut_deep = (config.cut_h_dim or wide, config.cut_layers or deep) if alone else (wide, deep)

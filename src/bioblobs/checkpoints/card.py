@@ -24,17 +24,18 @@ LICENCES = {
 """By ``data.source``."""
 
 
-def completed_card(card: Mapping[str, Any], store: Store, test: Mapping[str, Any]) -> dict[str, Any]:
+def completed_card(card: Mapping[str, Any], store: Store, scores: Mapping[str, Any]) -> dict[str, Any]:
     """A training checkpoint's card with test scores, training data in numbers, versions and licence.
 
     Args:
         card: of the checkpoint.
         store: what it was trained on.
-        test: scores with intervals of the test set.
+        scores: predictor -> scores with intervals of the test set; ``stage1`` is the model.
     """
     return {
         **card,
-        "test": dict(test),
+        "test": dict(scores["stage1"]),
+        "baselines": {name: dict(own) for name, own in scores.items() if not name.startswith("stage")},
         "test_proteins": len(store.rows("test")),
         "training": training_data(store),
         "versions": {

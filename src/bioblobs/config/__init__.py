@@ -1,1 +1,1 @@
-"""Every parameter of the project: schema, parsing, and which of them were read. Knows no torch."""
+"""Parameters of the project: schema and parsing. Knows no torch."""

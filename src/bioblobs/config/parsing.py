@@ -1,7 +1,8 @@
-"""params.yaml and command lines -> config objects; what is unknown or impossible is refused by its key."""
+"""Parse params.yaml and command lines into config objects; refuse unknown or impossible keys by name."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,12 +16,23 @@ from bioblobs.config.schema import Config, Paths, leaf_keys, subgroups
 
 
 class OneLineErrors:
-    """Mixin of argument parsers: one line that names the key, instead of the whole usage."""
+    """Mixin of argument parsers: no abbreviated options, and errors of one line instead of the usage."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print and exit with status 2, as parsers do."""
-        sys.stderr.write(f"error: {' '.join(str(message).split())}\n")
+        sys.stderr.write(f"error: {one_line(message)}\n")
         sys.exit(2)
+
+
+def one_line(message: object) -> str:
+    """Shorten a parser's message to the key and what it may be, where one of our ranges says that."""
+    text = " ".join(str(message).split())
+    key = re.search(r'Parser key "([^"]+)"', text)
+    said = re.search(r"Not of type \w+: (expected .*?; got .*?)(?= - Expected | Given value type: |$)", text)
+    return f"{key[1]}: {said[1]}" if key and said else text
 
 
 class Parser(OneLineErrors, ArgumentParser):
@@ -28,7 +40,7 @@ class Parser(OneLineErrors, ArgumentParser):
 
 
 def add_group(parser: ArgumentParser, group: type[Any]) -> None:
-    """Declare every key of a group, one argument each, so that links and errors know its full name."""
+    """Declare every key of a group, one argument per key, so that errors know its full name."""
     types = get_type_hints(group)
     texts = {p.arg_name: p.description for p in docstring_parser.parse(group.__doc__ or "").params}
     inner = subgroups(group)
@@ -45,19 +57,24 @@ def add_group(parser: ArgumentParser, group: type[Any]) -> None:
 
 
 def make_group(group: type[Any], values: Namespace) -> Any:
-    """A config object from parsed values."""
+    """Make a config object from parsed values, as plain numbers, strings and tuples of them."""
     inner = subgroups(group)
     made = {
         item.name: make_group(inner[item.name], values[item.name])
         if item.name in inner
-        else values[item.name]
+        else _bare(values[item.name])
         for item in fields(group)
     }
     return group(**made)
 
 
+def _bare(value: Any) -> Any:
+    """Drop range types: optimizers keep a rate, and checkpoints hold only plain numbers."""
+    return tuple(plain(value)) if isinstance(value, tuple) else plain(value)
+
+
 def flat_values(config: Config) -> dict[str, Any]:
-    """Every parameter by its full name, as plain values."""
+    """Return every parameter by its full name, as plain values."""
     found: dict[str, Any] = {}
     for key in leaf_keys():
         value: Any = config

@@ -6,9 +6,46 @@ is defined in, and would take the plain types that the type checker needs.
 
 from __future__ import annotations
 
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
+from jsonargparse.typing import extend_base_type, restricted_string_type
+
+
+def _whole(name: str, least: int) -> Any:
+    """Integer type with a lower bound. DVC writes 6e1 as 60.0, which is refused like 6e1 itself."""
+    expected = f"expected a whole number from {least}, without point or exponent"
+
+    def check(kind: type, value: object) -> None:
+        written = re.fullmatch(r"[+-]?\d+", str(value)) is not None and not isinstance(value, bool)
+        if not written or int(str(value)) < least:
+            raise ValueError(f"{expected}; got {value}")
+
+    return extend_base_type(name, int, check, expected)
+
+
+def _finite(name: str, least: float, most: float, open_below: bool = False) -> Any:
+    """Float type with bounds that excludes infinity and NaN."""
+    limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"from {least:g}"
+    expected = f"expected a finite number {f'above {least:g}' if open_below else limits}"
+
+    def check(kind: type, value: Any) -> None:
+        number = math.nan if isinstance(value, bool) else _number(value)
+        inside = least < number if open_below else least <= number <= most
+        if not (math.isfinite(number) and inside):
+            raise ValueError(f"{expected}; got {value}")
+
+    return extend_base_type(name, float, check, expected)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -20,16 +57,11 @@ if TYPE_CHECKING:
     UnitFloat: TypeAlias = float
     EdgeTypes: TypeAlias = str
 else:
-    from jsonargparse.typing import (
-        ClosedUnitInterval,
-        NonNegativeFloat,
-        NonNegativeInt,
-        PositiveFloat,
-        PositiveInt,
-        restricted_string_type,
-    )
-
-    UnitFloat = ClosedUnitInterval
+    PositiveInt = _whole("WholeFrom1", 1)
+    NonNegativeInt = _whole("WholeFrom0", 0)
+    PositiveFloat = _finite("FiniteAbove0", 0, math.inf, open_below=True)
+    NonNegativeFloat = _finite("FiniteFrom0", 0, math.inf)
+    UnitFloat = _finite("From0To1", 0, 1)
     EdgeTypes = restricted_string_type(
         "EdgeTypes", r"^(knn_[1-9]\d*|eps_[1-9]\d*(\.\d+)?)$", docstring="knn_K or eps_R (R in angstrom)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,39 @@ from bioblobs.proteins.alphabet import SYMBOLS
 from bioblobs.store.batches import Rows
 from bioblobs.store.packed import Store
 
+NEAREST = {"identity": "nearest_sequence", "tm_score": "nearest_structure"}
+"""Measure of likeness in nearest.csv of the stage ``leakage`` -> baseline that it makes."""
 K = 3
 """Length of the words that k-mer counts are of."""
 STRENGTH = 30.0
 """Inverse regularisation of the 3-mer regression, for rows of length one (C of scikit-learn)."""
+
+
+def read_nearest(path: Path) -> pd.DataFrame | None:
+    """Read nearest.csv of the stage ``leakage``, by chain id; None if it was not run."""
+    if not path.is_file():
+        return None
+    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False).set_index("id")
+
+
+def lookups(store: Store, rows: Rows, nearest: pd.DataFrame | None) -> dict[str, NDArray[np.float64]]:
+    """(P, C) probabilities of the look-ups that nearest.csv allows, by baseline."""
+    if nearest is None:
+        return {}
+    return {
+        name: nearest_chain(store, rows, nearest[f"nearest_by_{measure}"])
+        for measure, name in NEAREST.items()
+        if f"nearest_by_{measure}" in nearest
+    }
+
+
+def similarities(store: Store, rows: Rows, nearest: pd.DataFrame | None) -> dict[str, NDArray[np.float64]]:
+    """Measure -> (P,) similarity of each chain to its nearest training chain."""
+    if nearest is None:
+        return {}
+    ids = store.table()["id"].to_numpy(str)[rows]
+    known = [measure for measure in NEAREST if measure in nearest]
+    return {measure: nearest[measure].reindex(ids).fillna(0).to_numpy(float) for measure in known}
 
 
 def nearest_chain(store: Store, rows: Rows, nearest: pd.Series) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ class Chains:
     ) -> ProteinBatch:
         """The batch of chains ``part``, of which the residues ``at`` are there."""
         atoms, rows = coordinates[at], self.rows[part]
-        edge_types = self.store.meta["parameters"]["edge_types"]
+        edge_types = self.store.edge_types
         lists = neighbours_of_each(atoms[:, 1], counts, edge_types)
         return make_batch(
             coordinates=atoms,

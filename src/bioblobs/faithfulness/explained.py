@@ -1,4 +1,4 @@
-"""What a model says of each chain, as flat arrays: the explanation that is put to the test.
+"""A model's explanation of each chain as flat arrays, for the tests of it.
 
 P chains, N residues, S blob slots, C classes.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioblobs.faithfulness.chains import Chains
+from bioblobs.inference.device import device_of, on_cpu
 from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 
@@ -79,9 +80,12 @@ class Explained:
 def explain(model: BioBlobs, chains: Chains, coordinates: NDArray[np.float32] | None = None) -> Explained:
     """Predict all chains, at these (N, 4, 3) coordinates or at the store's."""
     model.eval()
-    made: list[Prediction] = [model(batch) for batch in chains.batches(coordinates=coordinates)]
+    device = device_of(model)
+    made: list[Prediction] = [
+        on_cpu(model(batch.to(device))) for batch in chains.batches(coordinates=coordinates)
+    ]
     multilabel = chains.store.multilabel
-    base = model.base()
+    base = on_cpu(model.base())
     added = [(each, each.contributions) for each in made if each.contributions is not None]
     return Explained(
         chances=np.concatenate([probabilities(each.logits, multilabel) for each in made]),
@@ -111,5 +115,6 @@ def _sum_error(logits: Tensor, base: Tensor, contributions: Tensor, multilabel: 
 def chances(model: BioBlobs, chains: Chains, kept: NDArray[np.bool_], target: NDArray[np.int64]) -> Floats:
     """(P,) probability of each chain's ``target`` class where only the kept (N,) residues are there."""
     multilabel = chains.store.multilabel
-    made = [probabilities(model(batch).logits, multilabel) for batch in chains.batches(kept)]
+    device = device_of(model)
+    made = [probabilities(model(batch.to(device)).logits, multilabel) for batch in chains.batches(kept)]
     return np.take_along_axis(np.concatenate(made), target[:, None], 1)[:, 0]

@@ -31,6 +31,7 @@ from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
 from bioblobs.graphs.segments import segment_pool
+from bioblobs.inference.device import device_of
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs
 
@@ -59,14 +60,15 @@ def integrated_gradients(
         target: (P,) class.
         steps: points of the Gauss-Legendre rule.
     """
+    device = device_of(model)
     scores, gaps, done = [], [], 0
     with _frozen(model):
-        for batch in chains.batches():
-            chosen = torch.from_numpy(target[done : done + batch.num_proteins])
+        for batch in (each.to(device) for each in chains.batches()):
+            chosen = torch.from_numpy(target[done : done + batch.num_proteins]).to(device)
             done += batch.num_proteins
             score, gap = attribute(*log_chance(model, batch, chosen, chains.store.multilabel), batch, steps)
-            scores.append(score.double().numpy())
-            gaps.append(gap.double().numpy())
+            scores.append(score.double().cpu().numpy())
+            gaps.append(gap.double().cpu().numpy())
     return np.concatenate(scores), np.concatenate(gaps)
 
 
@@ -80,7 +82,7 @@ def attribute(output: LogChance, scalars: Tensor, batch: ProteinBatch, steps: in
     score = parts.sum(1)
     with torch.no_grad():
         difference = output(scalars) - output(torch.zeros_like(scalars))
-    total = torch.zeros(batch.num_proteins).index_add_(0, batch.batch, score.float())
+    total = score.new_zeros(batch.num_proteins, dtype=torch.float).index_add_(0, batch.batch, score.float())
     return score.detach(), total - difference
 
 
@@ -109,7 +111,7 @@ def log_chance(
 def _embedding(
     model: BioBlobs, batch: ProteinBatch, graph: ResidueGraph, blobs: Blobs
 ) -> Callable[[Tensor], Embedded]:
-    """How the encoder that blobs are read by embeds residues, of which the partition is known."""
+    """Embed residues by the encoder that reads blobs, with the partition held."""
     slots = blobs.mask.shape[1]
     encoder = model.blob_encoder
     if encoder is None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import spearman
+from bioblobs.inference.device import device_of
 from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs
@@ -25,11 +26,12 @@ from bioblobs.models.partitioner import Blobs
 def falls_without(model: BioBlobs, chains: Chains, explained: Explained) -> Floats:
     """(P, S) fall of the predicted class's probability without a blob; NaN on slots without one."""
     model.eval()
+    device = device_of(model)
     parts, done = [], 0
     for batch in chains.batches():
         target = explained.target[done : done + batch.num_proteins]
         done += batch.num_proteins
-        parts.append(_falls(model, *model.partition(batch), target, chains.store.multilabel))
+        parts.append(_falls(model, *model.partition(batch.to(device)), target, chains.store.multilabel))
     return np.concatenate(parts)
 
 
@@ -42,15 +44,15 @@ def _falls(
         logits = model.read(pooled, replace(blobs, mask=mask)).logits
         return np.take_along_axis(probabilities(logits, multilabel), target[:, None], 1)[:, 0]
 
-    slots = torch.arange(blobs.mask.shape[1])
+    slots = torch.arange(blobs.mask.shape[1], device=blobs.mask.device)
     whole = chance(blobs.mask)
     falls = np.column_stack([whole - chance(blobs.mask & (slots != slot)) for slot in slots])
-    return np.where(blobs.mask.numpy(), falls, np.nan)
+    return np.where(blobs.mask.cpu().numpy(), falls, np.nan)
 
 
 @dataclass
 class Masking:
-    """What hiding blobs shows of each chain; NaN where a chain has too few blobs.
+    """Results of hiding blobs, per chain; NaN where a chain has too few blobs.
 
     Attributes:
         correlation: (P,) Spearman of contribution (attention: importance) and fall over the blobs of a chain.

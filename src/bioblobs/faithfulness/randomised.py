@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
+from bioblobs.inference.device import device_of
 from bioblobs.models.bioblobs import BioBlobs
 
 FROM_OUTPUT = ("readout", "codebook", "blob_encoder", "partitioner", "encoder")
@@ -17,7 +18,7 @@ def cascade(model: BioBlobs, fresh: BioBlobs) -> Iterator[tuple[str, BioBlobs]]:
     Each comes with the name of the part that was exchanged last; the last model is untrained as a whole.
     """
     mixed = copy.deepcopy(model).eval()
-    fresh = copy.deepcopy(fresh).eval()
+    fresh = copy.deepcopy(fresh).eval().to(device_of(model))
     fresh.partitioner.tau.copy_(model.partitioner.tau)  # a setting of the schedule, not a weight
     for part in FROM_OUTPUT:
         if getattr(model, part) is not None:

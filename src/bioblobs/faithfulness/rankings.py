@@ -67,7 +67,7 @@ def patches(chains: Chains, sizes: NDArray[np.int64], rng: np.random.Generator) 
     for slot in range(sizes.shape[1]):
         free = assignment < 0
         first = chains.order(~free, rng.random(len(free))) == 0
-        seed = ca[first]  # one a chain, in order
+        seed = ca[first]  # one per chain, in order
         distance = np.linalg.norm(ca - seed[chains.protein], axis=1)
         place = chains.order(~free, distance)
         assignment[free & (place < sizes[chains.protein, slot])] = slot

@@ -30,11 +30,11 @@ from bioblobs.models.bioblobs import BioBlobs
 
 @dataclass
 class Report:
-    """What was measured.
+    """Measurements of one model.
 
     Attributes:
         metrics: means over chains with intervals.
-        proteins: one row a chain.
+        proteins: one row per chain.
         plots: table by name.
         explained: the explanation that was tested.
     """
@@ -104,13 +104,13 @@ def areas(found: dict[str, Curves], seed: int) -> dict[str, Any]:
 
 
 def _sum(explained: Explained) -> dict[str, float | None]:
-    """How exactly base and contributions add up to the logits; null with an attention head."""
+    """Error of the sum of base and contributions against the logits; null with an attention head."""
     error = explained.sum_error
     return {"largest_error": None if error is None else float(f"{error.max():.3g}")}
 
 
 def _gradients(found: dict[str, Curves], steps: int, gaps: Floats, seed: int) -> dict[str, Any]:
-    """How well the yardstick itself does, against random residues."""
+    """Score of the yardstick itself, against random residues."""
     ours, random = found["gradients"], found[RANDOM_RESIDUES]
     return {
         "steps": steps,
@@ -157,7 +157,7 @@ def _table(
     hidden: Masking,
     noisy: dict[float, Stability],
 ) -> pd.DataFrame:
-    """One row a chain: the values whose means are reported."""
+    """One row per chain: the values whose means are reported."""
     return pd.DataFrame(
         {
             "target": explained.target,

@@ -39,7 +39,7 @@ def contact_number(chains: Chains) -> Floats:
 
 @dataclass
 class Background:
-    """What training chains say of sites without any structure model.
+    """Statistics of training chains' sites, without any structure model.
 
     Attributes:
         log_odds: (21,) of being a site, by residue type.

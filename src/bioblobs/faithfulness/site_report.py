@@ -68,7 +68,7 @@ def _right(chains: Chains, explained: Explained) -> NDArray[np.bool_]:
 
 
 def _gains(values: Mapping[str, Floats], seed: int) -> dict[str, Interval]:
-    """What contribution has over each control."""
+    """Gain of contribution over each control."""
     own = values[CONTRIBUTION]
     return {name: mean_interval(own - each, seed) for name, each in values.items() if name != CONTRIBUTION}
 

@@ -41,7 +41,7 @@ class Stability:
 
 
 def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
-    """How far two explanations agree, chain by chain."""
+    """Agreement of two explanations, chain by chain."""
     scores = [each.of_residues(chains, each.importance) for each in (one, other)]
     signed = [each.of_residues(chains, each.contribution_to(one.target)) for each in (one, other)]
     both = (one.assignment >= 0) & (other.assignment >= 0)

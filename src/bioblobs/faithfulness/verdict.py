@@ -138,7 +138,7 @@ def _unmeasured(name: str, text: str) -> dict[str, Any]:
 
 
 def _part(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any] | None:
-    """What lies at the keys; None where one is missing, as in files of older versions."""
+    """Value at the keys; None where one is missing, as in files of older versions."""
     found: Any = content
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None

@@ -12,25 +12,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bioblobs.proteins.geometry import C_ATOM, CA_ATOM, N_ATOM, PEPTIDE_BOND_MAX
+from bioblobs.proteins.record import REQUIRED_ATOMS
+
 NODE_DIMS = (6, 3)
 """(scalars, vectors) of a residue: cos and sin of phi, psi, omega; forward, backward, side chain."""
-PEPTIDE_BOND_MAX = 2.0
-"""Longest C-N distance still taken as a peptide bond (ideal 1.33 angstrom; beyond it: a chain break)."""
-N_ATOM, CA_ATOM, C_ATOM = (slice(place, None, 3) for place in range(3))
-"""In a row of the backbone: of the atoms, or of the bonds that begin at them."""
+_N, _CA, _C = (slice(place, None, REQUIRED_ATOMS) for place in (N_ATOM, CA_ATOM, C_ATOM))
+"""Places in a row of the backbone: of the atoms, or of the bonds that begin at them."""
 
 
 def node_features(coordinates: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-    """Scalars (N, 6) and vectors (3, N, 3) of :data:`NODE_DIMS`; zero where a chain end or break leaves none.
+    """Compute scalars (N, 6) and vectors (3, N, 3) of :data:`NODE_DIMS`; zero at chain ends and breaks.
 
     Args:
         coordinates: (N, A, 3), A atoms that begin with N, CA, C.
         batch: (N,) protein of each residue.
     """
-    atoms = coordinates[:, :3].reshape(-1, 3).t().contiguous()  # (3, 3 N)
+    atoms = coordinates[:, :REQUIRED_ATOMS].reshape(-1, 3).t().contiguous()  # (3, 3 N)
     bonds = atoms.roll(-1, 1) - atoms
     length = bonds.square().sum(0).sqrt()
-    bonded = bonded_to_next(length[C_ATOM], batch)
+    bonded = bonded_to_next(length[_C], batch)
     planes = cross(bonds, bonds.roll(-1, 1))  # (3, 3 N) normal to a bond and the next
     return dihedral_features(bonds, length, planes, bonded), orientation_features(
         atoms, bonds, planes, bonded
@@ -38,7 +39,7 @@ def node_features(coordinates: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def bonded_to_next(gap: Tensor, batch: Tensor) -> Tensor:
-    """(N,) True where residue i and i+1 belong to one protein and are joined by a peptide bond.
+    """Tell where residues i and i+1 belong to one protein and are joined by a peptide bond, (N,).
 
     Args:
         gap: (N,) distance of C(i) and N(i+1).
@@ -48,10 +49,9 @@ def bonded_to_next(gap: Tensor, batch: Tensor) -> Tensor:
 
 
 def dihedral_features(bonds: Tensor, length: Tensor, planes: Tensor, bonded: Tensor) -> Tensor:
-    """(N, 6) cos and sin of phi, psi, omega.
+    """Compute cos and sin of phi, psi, omega, (N, 6).
 
-    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970): those of
-    three bonds each in a row.
+    phi_i is C(i-1) N CA C, psi_i is N CA C N(i+1), omega_i is CA C N(i+1) CA(i+1) (IUPAC-IUB 1970).
     """
     angle = dihedral(bonds, length.roll(-1), planes, planes.roll(-1, 1))
     angle = angle.roll(1, 1).view(2, -1, 3)  # of the bonds that begin at C(i-1), N and CA
@@ -60,7 +60,7 @@ def dihedral_features(bonds: Tensor, length: Tensor, planes: Tensor, bonded: Ten
 
 
 def dihedral(first: Tensor, middle_length: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Cosine and sine of the signed dihedral angle of three bonds a, b, c in a row, (2, ...).
+    """Compute cosine and sine of the signed dihedral angle of three consecutive bonds a, b, c, (2, ...).
 
     Args:
         first: (3, ...) a.
@@ -74,14 +74,14 @@ def dihedral(first: Tensor, middle_length: Tensor, left: Tensor, right: Tensor) 
 
 
 def orientation_features(atoms: Tensor, bonds: Tensor, planes: Tensor, bonded: Tensor) -> Tensor:
-    """(3, N, 3) unit vectors: to the next CA, to the previous CA, along the side chain.
+    """Compute unit vectors to the next CA, to the previous CA and along the side chain, (3, N, 3).
 
     The side-chain direction is that of an ideal C-beta, from N, CA, C alone (tetrahedral geometry), so
     that glycine has one too.
     """
-    ca = atoms[:, CA_ATOM]
+    ca = atoms[:, _CA]
     step, to_c, from_n, normal = unit(
-        torch.stack([ca.roll(-1, 1) - ca, bonds[:, CA_ATOM], bonds[:, N_ATOM], planes[:, N_ATOM]], 1)
+        torch.stack([ca.roll(-1, 1) - ca, bonds[:, _CA], bonds[:, _N], planes[:, _N]], 1)
     ).unbind(1)
     step = step * bonded
     side = unit(from_n - to_c) * math.sqrt(1 / 3) - normal * math.sqrt(2 / 3)
@@ -89,11 +89,11 @@ def orientation_features(atoms: Tensor, bonds: Tensor, planes: Tensor, bonded: T
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
-    """Cross product of (3, ...) vectors; torch's own is slow where the axes lie apart."""
+    """Compute the cross product of (3, ...) vectors; torch's own is slow where the axes lie apart."""
     (ax, ay, az), (bx, by, bz) = a, b
     return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """(3, ...) vectors of length one; zero stays zero."""
+    """Scale (3, ...) vectors to length one; zero stays zero."""
     return vectors / vectors.square().sum(0).sqrt().clamp_min(1e-12)

@@ -1,4 +1,4 @@
-"""Neighbour lists of one protein, from its C-alphas: made once, when data are prepared, without torch."""
+"""Neighbour lists of one protein from its C-alphas, made without torch when data are prepared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PADDING = -1
 
 
 def neighbour_lists(ca: NDArray[np.floating], edge_types: str) -> NDArray[np.int32]:
-    """Neighbours of each residue, nearest first, itself left out.
+    """Find the neighbours of each residue, nearest first, without itself.
 
     Args:
         ca: (L, 3) C-alpha coordinates in angstrom.
@@ -49,7 +49,7 @@ def _without_self(found: NDArray[np.int32], k: int) -> NDArray[np.int32]:
 
 
 def mutual_edges(lists: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(L, k) True where the neighbour lists the residue as well; False on padding."""
+    """Tell where the neighbour lists the residue as well, (L, k); False on padding."""
     real = lists != PADDING
     back = lists[np.where(real, lists, 0)]  # (L, k, k)
     return (back == np.arange(len(lists))[:, None, None]).any(-1) & real

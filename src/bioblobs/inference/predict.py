@@ -11,9 +11,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.device import device_of, on_cpu
 from bioblobs.models.bioblobs import BioBlobs, Prediction
+from bioblobs.store.arrays import Packed
 from bioblobs.store.batches import Rows, collate, plan_batches
-from bioblobs.store.packed import Store
 
 BATCH_SIZE, MAX_RESIDUES = 64, 6000
 """Of evaluation batches; a protein's prediction does not depend on them."""
@@ -31,24 +32,35 @@ def plain_forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
 
 @torch.inference_mode()
 def predictions(
-    model: BioBlobs, store: Store, rows: Rows, title: str | None = "predict", forward: Forward = plain_forward
+    model: BioBlobs,
+    store: Packed,
+    rows: Rows,
+    title: str | None = "predict",
+    forward: Forward = plain_forward,
 ) -> Iterator[tuple[ProteinBatch, Prediction]]:
-    """Each batch of ``rows``, in order, with its prediction; ``title`` None: without a progress bar."""
+    """Yield each batch of ``rows``, in order, with its prediction, both on the CPU.
+
+    The forward pass runs on the model's device.
+
+    Args:
+        title: of the progress bar; None: without one.
+    """
     model.eval()
+    device = device_of(model)
     plan = plan_batches(rows, store.lengths, BATCH_SIZE, MAX_RESIDUES, None)
     for part in tqdm(plan, title, unit="batch", mininterval=1, disable=title is None):
         batch = collate(store, part)
-        yield batch, forward(model, batch)
+        yield batch, on_cpu(forward(model, batch.to(device)))
 
 
 def probabilities(logits: Tensor, multilabel: bool) -> NDArray[np.float64]:
     """(B, C) sigmoid where a protein may have several classes, softmax otherwise."""
     logits = logits.double()
-    return (logits.sigmoid() if multilabel else logits.softmax(-1)).numpy()
+    return (logits.sigmoid() if multilabel else logits.softmax(-1)).cpu().numpy()
 
 
 def class_probabilities(
-    model: BioBlobs, store: Store, rows: Rows, title: str = "predict", forward: Forward = plain_forward
+    model: BioBlobs, store: Packed, rows: Rows, title: str = "predict", forward: Forward = plain_forward
 ) -> NDArray[np.float64]:
     """(P, C) class probabilities of ``rows``."""
     made = predictions(model, store, rows, title, forward)

@@ -38,7 +38,7 @@ def keep_freed_memory() -> bool:
 
 
 def bf16_note(precision: str, device: str, width: int) -> str | None:
-    """What to tell a user who switched bf16 on for nothing: on a CPU without it, or for a narrow model."""
+    """Note for bf16 that gains nothing: on a CPU without it, or for a narrow model; else None."""
     if precision != "bf16-mixed" or device != "cpu":
         return None
     able = torch.cpu.get_capabilities()
@@ -50,7 +50,7 @@ def bf16_note(precision: str, device: str, width: int) -> str | None:
 
 
 def slow_note(device: str) -> str | None:
-    """What to tell a user whose processor goes without the compiled message (which is made by asking)."""
+    """Warning for CPUs without the compiled message; else None. Triggers compilation."""
     if device != "cpu" or (why := reason()) is None:
         return None
     return f"note: {why}; messages go through torch's operations, which takes 2 to 3 times as long"

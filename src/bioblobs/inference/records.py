@@ -1,4 +1,4 @@
-"""One forward pass -> record of each protein: prediction, blobs, contributions, importance, codes.
+"""One forward pass -> typed record of each chain: prediction, blobs, contributions, importance, codes.
 
 Residue indices count from 0 in the order of the store, which leaves out residues without a backbone;
 ``author`` names the same residues as the structure file does.
@@ -7,28 +7,31 @@ Residue indices count from 0 in the order of the store, which leaves out residue
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.chain import Blob, Chain, worth
+from bioblobs.inference.device import on_cpu
 from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.proteins.alphabet import decode
-from bioblobs.store.packed import Store
+from bioblobs.store.arrays import Packed
 
 DIGITS = 6
 
 
 def explanation(model: BioBlobs, architecture: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """How the model explains itself (schema: ``explanation``): head, view of blobs, and base of each class.
+    """Describe the explanation (schema: ``explanation``): head, view of blobs, and base of each class.
 
     Args:
         architecture: the model keys on its card.
         classes: class identifiers, in the order of the model's outputs.
     """
-    base = model.base()
+    base = on_cpu(model.base())
     return {
         "head": architecture["head"],
         "blob_view": architecture["blob_view"],
@@ -41,59 +44,70 @@ def by_class(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, f
     return {name: _rounded(value) for name, value in zip(classes, values.tolist(), strict=True)}
 
 
-def protein_records(store: Store, ids: list[str], batch: ProteinBatch, prediction: Prediction) -> list[Any]:
-    """The records of the proteins of a batch (schema: interpretation/schema.json, ``proteins``).
+@dataclass(frozen=True)
+class _Pass:
+    """A prediction as arrays: B proteins, N residues, S slots, C classes."""
 
-    ``contributions`` are parts of the sum that makes ``logits``; with an attention head they are null.
+    slot: NDArray[np.int64]  # (N,)
+    membership: NDArray[np.float32]  # (N,)
+    seeds: NDArray[np.bool_]  # (N,)
+    mask: NDArray[np.bool_]  # (B, S)
+    importance: NDArray[np.float64]  # (B, S)
+    contributions: NDArray[np.float64] | None  # (B, S, C)
+    codes: NDArray[np.int64] | None  # (B, S)
+
+    @staticmethod
+    def of(made: Prediction) -> _Pass:
+        return _Pass(
+            slot=made.blobs.assignment.numpy(),
+            membership=made.blobs.membership.numpy(),
+            seeds=made.blobs.seeds.numpy(),
+            mask=made.blobs.mask.numpy(),
+            importance=made.importance.double().numpy(),
+            contributions=None if made.contributions is None else made.contributions.double().numpy(),
+            codes=None if made.codes is None else made.codes.numpy(),
+        )
+
+
+def chain_records(store: Packed, ids: Sequence[str], batch: ProteinBatch, made: Prediction) -> list[Chain]:
+    """The records of the proteins of a batch.
+
+    Contributions are parts of the sum that makes ``logits``; with an attention head they are None.
 
     Args:
         ids: name of every protein in the store.
+        batch: on the CPU, as ``made`` is.
     """
-    chance = probabilities(prediction.logits, store.multilabel)
-    explained = prediction.logits.argmax(-1).numpy()
-    logits = prediction.logits.double().numpy()
+    chance = probabilities(made.logits, store.multilabel)
+    explained = made.logits.argmax(-1).tolist()
+    logits = made.logits.double().numpy()
     if not store.multilabel:  # as contributions are: softmax ignores what all classes share
         logits = logits - logits.mean(-1, keepdims=True)
-    protein_of = batch.batch.numpy()
-    bounds = np.searchsorted(protein_of, np.arange(batch.num_proteins + 1))
-    slot = prediction.blobs.assignment.numpy()
-    membership = prediction.blobs.membership.numpy()
-    seeds = prediction.blobs.seeds.numpy()
-    importance = prediction.importance.double().numpy()
-    parts = prediction.contributions
-    contributions = None if parts is None else parts.double().numpy()
-    mask = prediction.blobs.mask.numpy()
-    codes = prediction.codes.numpy() if prediction.codes is not None else None
-    records = []
-    for place, row in enumerate(batch.proteins.tolist()):
-        span = slice(bounds[place], bounds[place + 1])
-        about = store.classes[explained[place]]
-        blobs = [
-            {
-                "blob": int(s),
-                "importance": _rounded(importance[place, s]),
-                **_contribution(store.classes, about, contributions, (place, int(s))),
-                "code": int(codes[place, s]) if codes is not None else None,
-                **_members(store, row, np.flatnonzero(slot[span] == s), membership[span], seeds[span]),
-            }
-            for s in np.flatnonzero(mask[place])
-        ]
-        records.append(
-            {
-                "id": ids[row],
-                "length": int(bounds[place + 1] - bounds[place]),
-                "true": _true_classes(store, row),
-                "predicted": _predicted_classes(store, chance[place]),
-                "explained": about,
-                "probabilities": by_class(store.classes, chance[place]),
-                "logits": by_class(store.classes, logits[place]),
-                "blobs": blobs,
-            }
+    bounds = np.searchsorted(batch.batch.numpy(), np.arange(batch.num_proteins + 1))
+    arrays = _Pass.of(made)
+    return [
+        Chain(
+            id=ids[row],
+            length=int(bounds[place + 1] - bounds[place]),
+            true=_true_classes(store, row),
+            predicted=_predicted_classes(store, chance[place]),
+            explained=store.classes[explained[place]],
+            probabilities=by_class(store.classes, chance[place]),
+            logits=by_class(store.classes, logits[place]),
+            blobs=_blobs(
+                store,
+                row,
+                arrays,
+                place,
+                slice(bounds[place], bounds[place + 1]),
+                store.classes[explained[place]],
+            ),
         )
-    return records
+        for place, row in enumerate(batch.proteins.tolist())
+    ]
 
 
-def author_labels(store: Store, row: int, residues: NDArray[np.int64]) -> list[str]:
+def author_labels(store: Packed, row: int, residues: NDArray[np.int64]) -> list[str]:
     """Chain, author residue number and insertion code, as in ``A/52A`` or ``A/-3``."""
     at = residues + store.offsets[row]
     chains, numbers = store.chain_ids[at].astype(str), store.residue_numbers[at]
@@ -105,35 +119,47 @@ def _rounded(value: float) -> float:
     return round(float(value), DIGITS) + 0.0
 
 
-def _contribution(
-    classes: Sequence[str], explained: str, contributions: NDArray[np.float64] | None, at: tuple[int, int]
-) -> dict[str, Any]:
-    """To the explained class and to each; ``contributions`` (B, S, C)."""
-    if contributions is None:
-        return {"contribution": None, "contributions": None}
-    every = by_class(classes, contributions[at])
-    return {"contribution": every[explained], "contributions": every}
+def _blobs(store: Packed, row: int, made: _Pass, place: int, span: slice, explained: str) -> list[Blob]:
+    """Blobs of a protein by rank; equal ones in the order in which they were grown.
+
+    Args:
+        place: of the protein in the batch; ``span``: its residues there.
+        explained: class that contributions are to.
+    """
+    slots = np.flatnonzero(made.mask[place]).tolist()
+    importance = {s: _rounded(made.importance[place, s]) for s in slots}
+    parts = made.contributions
+    every = {s: None if parts is None else by_class(store.classes, parts[place, s]) for s in slots}
+    to_class = {s: None if row_of is None else row_of[explained] for s, row_of in every.items()}
+    slots.sort(key=lambda s: -worth(importance[s], to_class[s]))
+    return [
+        Blob(
+            slot=s,
+            rank=rank,
+            importance=importance[s],
+            contribution=to_class[s],
+            contributions=every[s],
+            code=None if made.codes is None else int(made.codes[place, s]),
+            **_members(store, row, np.flatnonzero(made.slot[span] == s), made, span),
+        )
+        for rank, s in enumerate(slots, start=1)
+    ]
 
 
 def _members(
-    store: Store,
-    row: int,
-    residues: NDArray[np.int64],
-    membership: NDArray[np.float32],
-    seeds: NDArray[np.bool_],
+    store: Packed, row: int, residues: NDArray[np.int64], made: _Pass, span: slice
 ) -> dict[str, Any]:
-    start = store.offsets[row]
+    at = store.offsets[row] + residues
     return {
-        "size": len(residues),
-        "seed": int(residues[seeds[residues]][0]),
+        "seed": int(residues[made.seeds[span][residues]][0]),
         "residues": residues.tolist(),
         "author": author_labels(store, row, residues),
-        "sequence": decode(np.asarray(store.residue_types[start + residues])),
-        "membership": [round(float(p), 4) for p in membership[residues]],
+        "sequence": decode(np.asarray(store.residue_types[at])),
+        "membership": [round(float(p), 4) for p in made.membership[span][residues]],
     }
 
 
-def _true_classes(store: Store, row: int) -> list[str]:
+def _true_classes(store: Packed, row: int) -> list[str]:
     """Class identifiers; empty for a class that training never saw."""
     label = store.labels[row]
     if store.multilabel:
@@ -141,7 +167,7 @@ def _true_classes(store: Store, row: int) -> list[str]:
     return [store.classes[label]] if label >= 0 else []
 
 
-def _predicted_classes(store: Store, chance: NDArray[np.float64]) -> list[str]:
+def _predicted_classes(store: Packed, chance: NDArray[np.float64]) -> list[str]:
     """The most probable class; if multi-label, all at probability 1/2 or more."""
     chosen = np.flatnonzero(chance >= 0.5) if store.multilabel else [chance.argmax()]
     return [store.classes[int(i)] for i in chosen]

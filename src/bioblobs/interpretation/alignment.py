@@ -19,7 +19,7 @@ from bioblobs.interpretation.residues import Residues
 from bioblobs.interpretation.superposition import one_a_protein
 
 MEMBERS = 6
-"""Blobs of a code that are aligned, at most; drawn at random, one a protein."""
+"""Blobs of a code that are aligned, at most; drawn at random, one per protein."""
 SMALLEST = 5
 """Residues that TM-align needs."""
 SETS = 3

@@ -1,7 +1,8 @@
-"""What a code stands for: its blobs, residues, sequence, structure and classes, put together."""
+"""Description of a code: its blobs, residues, sequence, structure and classes, put together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bioblobs.inference.chain import Chain
 from bioblobs.inference.records import by_class
 from bioblobs.interpretation.alignment import align_blobs
 from bioblobs.interpretation.composition import against_background, shares
@@ -44,7 +46,7 @@ class CodeReport:
 def describe_codes(
     store: Store,
     rows: NDArray[np.int64],
-    records: list[Any],
+    records: Sequence[Chain],
     significance: float,
     seed: int,
     scorecard: NDArray[np.float64] | None = None,
@@ -116,13 +118,13 @@ def _motifs(residues: Residues, members: pd.DataFrame, codes: list[Any]) -> dict
 
 
 def _superpositions(
-    residues: Residues, members: pd.DataFrame, records: list[Any], seed: int
+    residues: Residues, members: pd.DataFrame, records: Sequence[Chain], seed: int
 ) -> dict[int, dict[str, Any]]:
     """Schema ``superposition`` of every code, its blobs named as members are."""
 
     def named(place: int) -> dict[str, Any]:
         row: Any = members.loc[place]
-        return {"protein": records[row["protein"]]["id"], "blob": int(row["blob"])}
+        return {"protein": records[row["protein"]].id, "slot": int(row["slot"])}
 
     found = {
         "windows": superpose_windows(residues, members, seed),
@@ -131,7 +133,7 @@ def _superpositions(
     for entry in [entry for entries in found.values() for entry in entries.values()]:
         entry["medoid"] = named(entry["medoid"])
     for entry in found["windows"].values():
-        entry["overlay"] = [each | named(each["blob"]) for each in entry["overlay"]]
+        entry["overlay"] = [named(place) | move for place, move in entry["overlay"]]
     return {
         code: {name: entries.get(code) for name, entries in found.items()}
         for code in members["code"].unique().tolist()
@@ -139,7 +141,7 @@ def _superpositions(
 
 
 def _tests(codes: list[Any], pairs: int, significance: float) -> dict[str, Any]:
-    """How many codes pass each test (schema: ``code_tests``)."""
+    """Number of codes that pass each test (schema: ``code_tests``)."""
 
     def tighter(control: str) -> dict[str, int]:
         entries = [code["superposition"]["windows"] for code in codes]

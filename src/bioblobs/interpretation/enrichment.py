@@ -7,6 +7,7 @@ other; the split keeps families whole, so a p-value speaks of these proteins, no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, hypergeom
 from scipy.stats.contingency import odds_ratio
 
+from bioblobs.inference.chain import Chain
 
-def class_membership(classes: list[str], records: list[Any]) -> NDArray[np.bool_]:
+
+def class_membership(classes: list[str], records: Sequence[Chain]) -> NDArray[np.bool_]:
     """(P, C) true classes of each record's protein; a row of zeros for a class that training never saw."""
     place = {name: i for i, name in enumerate(classes)}
     has = np.zeros((len(records), len(classes)), bool)
     for row, record in enumerate(records):
-        has[row, [place[name] for name in record["true"]]] = True
+        has[row, [place[name] for name in record.true or ()]] = True
     return has
 
 

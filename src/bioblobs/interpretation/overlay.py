@@ -1,4 +1,4 @@
-"""How the windows of a code are moved onto its medoid, so that they can be drawn on one another."""
+"""Moves of a code's windows onto its medoid, for drawing them on one another."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.interpretation.versioned_json import Format, Keys, nulls
+from bioblobs.inference.chain import Chain, worth
+from bioblobs.interpretation.versioned_json import Format, Keys, Older, nulls, schema_of, without
 
-SCHEMA_VERSION = "3.0"
+SCHEMA_VERSION = "4.0"
 """Raised in its first number when a reader must change."""
 ADDED: Keys = {
     "": ("explanation",),
@@ -24,7 +25,26 @@ ADDED: Keys = {
 """Keys that reports of version 2.1 do not have; in them importance is an attention weight."""
 
 
-def _bring_up(content: dict[str, Any]) -> None:
+def _schema_3() -> dict[str, Any]:
+    return schema_of("bioblobs.interpretation", "schema_3.0.json")
+
+
+def _from_3(content: dict[str, Any]) -> None:
+    """Name blobs by slot, and rank them."""
+    for protein in content["proteins"]:
+        for blob in protein["blobs"]:
+            blob["slot"] = blob.pop("blob")
+        protein["blobs"].sort(key=lambda blob: -worth(blob["importance"], blob["contribution"]))
+        for rank, blob in enumerate(protein["blobs"], start=1):
+            blob["rank"] = rank
+    for code in content["dataset"]["codes"]:
+        found = [each for each in code["superposition"].values() if each]
+        overlays = [each for part in found for each in part.get("overlay", ())]
+        for reference in [*code["members"], *(part["medoid"] for part in found), *overlays]:
+            reference["slot"] = reference.pop("blob")
+
+
+def _from_2(content: dict[str, Any]) -> None:
     content["explanation"] = nulls(("head", "blob_view", "base"))
     content["dataset"]["importance"] |= nulls(ADDED["importance"])
     for code in content["dataset"]["codes"]:
@@ -38,9 +58,10 @@ def _bring_up(content: dict[str, Any]) -> None:
 REPORT = Format(
     package="bioblobs.interpretation",
     version=SCHEMA_VERSION,
-    older="2.1",
-    added=ADDED,
-    bring_up=_bring_up,
+    older=(
+        Older("2.1", lambda: without(_schema_3(), ADDED, "2.1"), _from_2),
+        Older("3.0", _schema_3, _from_3),
+    ),
     name="report",
     remedy="run interpret again",
 )
@@ -64,6 +85,11 @@ class Report:
     content: dict[str, Any]
 
     @cached_property
+    def chains(self) -> list[Chain]:
+        """Every protein as a typed record; of version 2.1 without ``explained`` and ``logits`` (None)."""
+        return [Chain.from_json(protein) for protein in self.content["proteins"]]
+
+    @cached_property
     def proteins(self) -> pd.DataFrame:
         """One row per protein, by ``id``: classes as lists; ``p_<class>`` and ``logit_<class>``."""
         plain = ("id", "length", "true", "predicted", "explained")
@@ -80,9 +106,9 @@ class Report:
 
     @cached_property
     def blobs(self) -> pd.DataFrame:
-        """One row per blob, by ``protein`` and slot ``blob``; residues are lists."""
+        """One row per blob, by ``protein`` and ``slot``; residues are lists."""
         rows = [{"protein": protein, **blob} for protein, blob in self._blobs]
-        table = _by(rows, ["protein", "blob"], [key for key in self._keys("blob") if key != "contributions"])
+        table = _by(rows, ["protein", "slot"], [key for key in self._keys("blob") if key != "contributions"])
         return table.astype({"contribution": float})
 
     @cached_property
@@ -92,10 +118,10 @@ class Report:
         ``report.base + report.contributions.groupby("protein").sum()`` are the logits of an additive head.
         """
         rows = [
-            {"protein": protein, "blob": blob["blob"], **(blob["contributions"] or {})}
+            {"protein": protein, "slot": blob["slot"], **(blob["contributions"] or {})}
             for protein, blob in self._blobs
         ]
-        return _by(rows, ["protein", "blob"], list(self.classes)).astype(float)
+        return _by(rows, ["protein", "slot"], list(self.classes)).astype(float)
 
     @property
     def base(self) -> pd.Series[float]:
@@ -117,7 +143,7 @@ class Report:
 
     @cached_property
     def members(self) -> pd.DataFrame:
-        """One row per blob that has a code: ``code``, ``protein``, ``blob``."""
+        """One row per blob that has a code: ``code``, ``protein``, ``slot``."""
         return self._listed("members", "blob_reference")
 
     @cached_property
@@ -185,7 +211,7 @@ class Report:
 def load(path: Path | str) -> Report:
     """Read and check a report: ``load("outputs/interpretability/test_interpretability.json").codes``.
 
-    Reports of version 2.1 are read too; what they do not have is None or NaN.
+    Reports of versions 2.1 and 3.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: no such file, not JSON, of another version, or not as the schema says.

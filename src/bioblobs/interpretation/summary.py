@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import entropy
 
+from bioblobs.inference.chain import Chain
 from bioblobs.interpretation.membership import blob_table
 from bioblobs.models.bioblobs import BioBlobs
 
@@ -15,14 +17,14 @@ SATURATED = 0.5
 """Share of blobs at the size cap from which the sizes count as saturated."""
 
 
-def dataset_summary(records: list[Any], model: BioBlobs) -> dict[str, Any]:
+def dataset_summary(records: Sequence[Chain], model: BioBlobs) -> dict[str, Any]:
     """Importance concentration, blob sizes and coverage, code usage (schema: ``dataset``)."""
     blobs = blob_table(records)
     cap = model.partitioner.cluster_size_max
     per_protein = blobs.groupby("protein")["importance"]
     effective = per_protein.apply(_effective)
     contributions = blobs["contribution"].dropna()
-    lengths = np.array([record["length"] for record in records])
+    lengths = np.array([record.length for record in records])
     covered = blobs.groupby("protein")["size"].sum().reindex(range(len(records)), fill_value=0)
     sizes = blobs["size"]
     at_cap = float((sizes == cap).mean())

@@ -21,7 +21,7 @@ from bioblobs.interpretation.overlay import moves_onto
 from bioblobs.interpretation.residues import Residues
 
 MEMBERS = 30
-"""Blobs of a code that are superposed, at most; drawn at random, one a protein."""
+"""Blobs of a code that are superposed, at most; drawn at random, one per protein."""
 POOL = 600
 """Blobs that the control sets are drawn from, at most."""
 SETS = 999
@@ -70,7 +70,7 @@ def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> d
             "other_codes": _compare(pool, int(str(code)), mean, structure, False, rng),
             "same_structure": _compare(pool, int(str(code)), mean, structure, True, rng),
             "overlay": [
-                {"blob": int(blobs.index[chosen[place]]), **move}
+                (int(blobs.index[chosen[place]]), move)
                 for place, move in moves_onto(traces[chosen], middle, rmsd[middle])
             ],
         }

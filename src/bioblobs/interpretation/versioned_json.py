@@ -1,19 +1,36 @@
-"""JSON files with a schema and a version: read, checked, and those of the version before brought up."""
+"""JSON files with a schema and a version: read, checked, and those of older versions brought up."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from bioblobs.errors import BioBlobsError
 
+SHARED = "../inference/schema.json#"
+"""Reference to definitions that several files share."""
 Keys = Mapping[str, tuple[str, ...]]
 """Name of a definition in the schema ("" the whole) -> keys of such an object."""
+
+
+@dataclass(frozen=True)
+class Older:
+    """A version of a file that is read as well.
+
+    Attributes:
+        version: its ``schema_version``.
+        schema: its JSON Schema.
+        bring_up: turns a checked content into the next version's, in place; keys that it lacks become null.
+    """
+
+    version: str
+    schema: Callable[[], dict[str, Any]]
+    bring_up: Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -21,36 +38,24 @@ class Format:
     """A kind of file.
 
     Attributes:
-        package: where its ``schema.json`` is.
+        package: room of its ``schema.json``.
         version: ``schema_version`` of what is written now.
-        older: the version before, which is read as well.
-        added: the keys that ``older`` does not have.
-        bring_up: gives a checked content of ``older`` those keys, null, in place.
+        older: versions that are read as well, oldest first.
         name: of the file in messages: "report".
         remedy: what to do about other versions: "run interpret again".
     """
 
     package: str
     version: str
-    older: str
-    added: Keys = field(hash=False)
-    bring_up: Callable[[dict[str, Any]], None]
+    older: tuple[Older, ...]
     name: str
     remedy: str
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of ``version``."""
-        return json.loads(files(self.package).joinpath("schema.json").read_text())
-
-    def older_schema(self) -> dict[str, Any]:
-        """The JSON Schema of ``older``: without the keys that came later."""
-        schema = copy.deepcopy(self.schema())
-        for name, keys in self.added.items():
-            part = schema["$defs"][name] if name else schema
-            for key in keys:
-                del part["properties"][key]
-            part["required"] = [key for key in part["required"] if key not in keys]
-        schema["properties"]["schema_version"] = {"const": self.older}
+        """The JSON Schema of ``version``, with the definitions that it shares with other files."""
+        text = files(self.package).joinpath("schema.json").read_text()
+        schema = json.loads(text.replace(SHARED, "#"))
+        schema["$defs"] = schema_of("bioblobs.inference")["$defs"] | schema["$defs"]
         return schema
 
     def read(self, path: Path) -> dict[str, Any]:
@@ -63,15 +68,34 @@ class Format:
         found = content.get("schema_version") if isinstance(content, dict) else None
         if found is None:
             raise BioBlobsError(f"{path}: no schema_version there; it is no {self.name} of BioBlobs")
-        if found not in (self.version, self.older):
+        older = [each.version for each in self.older]
+        if found not in (*older, self.version):
             raise BioBlobsError(
-                f"{path}: {self.name} version {found}, this reader knows {self.older} and {self.version}; "
-                f"{self.remedy}"
+                f"{path}: {self.name} version {found}, this reader knows {', '.join(older)} and "
+                f"{self.version}; {self.remedy}"
             )
-        _check(path, content, self.schema() if found == self.version else self.older_schema())
-        if found == self.older:
-            self.bring_up(content)
+        steps = [] if found == self.version else self.older[older.index(found) :]
+        _check(path, content, steps[0].schema() if steps else self.schema())
+        for step in steps:
+            step.bring_up(content)
         return content
+
+
+def schema_of(package: str, name: str = "schema.json") -> dict[str, Any]:
+    """A schema file of a room, as it is."""
+    return json.loads(files(package).joinpath(name).read_text())
+
+
+def without(later: Mapping[str, Any], added: Keys, version: str) -> dict[str, Any]:
+    """The schema of ``version``: the later one without the keys ``added``."""
+    schema = copy.deepcopy(dict(later))
+    for name, keys in added.items():
+        part = schema["$defs"][name] if name else schema
+        for key in keys:
+            del part["properties"][key]
+        part["required"] = [key for key in part["required"] if key not in keys]
+    schema["properties"]["schema_version"] = {"const": version}
+    return schema
 
 
 def nulls(keys: tuple[str, ...]) -> dict[str, None]:

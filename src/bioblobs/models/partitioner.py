@@ -1,4 +1,4 @@
-"""Differentiable partitioner: residue embeddings and a graph -> at most S disjoint, connected blobs.
+"""Differentiable partitioner: cuts a graph of embedded residues into at most S disjoint, connected blobs.
 
 Shapes: B proteins, N residues (flat), E symmetrised edges, S = ``max_clusters``, D embedding width.
 Algorithm, section 3 (Wang & Oliver, "BioBlobs", arXiv 2510.01632).
@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.pool.select import Select, SelectOutput
-from torch_geometric.utils import remove_self_loops, to_undirected
+from torch_geometric.utils import remove_self_loops, scatter, to_undirected
 
 from bioblobs.graphs.layout import Layout, Neighbourhoods, put
-from bioblobs.graphs.segments import segment_pool
 from bioblobs.ops.growth import compiled, reference
 from bioblobs.ops.growth.reference import LOCAL_STATISTICS, Growth, Inputs, Terms
 
 
 @dataclass
 class Blobs:
-    """The blobs of a batch. Slots a protein did not fill are False in ``mask`` and zero elsewhere.
+    """Blobs of a batch. Slots that a protein did not fill are False in ``mask`` and zero elsewhere.
 
     Attributes:
         assignment: (N,) slot of each residue in its protein, -1 outside every blob.
@@ -58,8 +57,8 @@ class Partitioner(Select):
 
     Args:
         in_channels: width D of the residue embeddings.
-        max_clusters: S, most blobs a protein.
-        cluster_size_max: most residues a blob.
+        max_clusters: S, most blobs per protein.
+        cluster_size_max: most residues per blob.
         termination_threshold: a protein stops once this share of its residues is covered.
         k_hop: radius of a blob in edges from its seed.
         hidden: width of the seed and threshold heads and of queries and keys.
@@ -102,54 +101,74 @@ class Partitioner(Select):
         self.tau: Tensor
         self.register_buffer("tau", torch.ones(()))
 
-    def forward(
-        self, x: Tensor, edge_index: Tensor, batch: Tensor | None = None, undirected: bool = False
-    ) -> SelectOutput:
-        """Blobs as PyG's :class:`SelectOutput`: blob s of protein b is cluster ``b * S + s``.
+    def reset_parameters(self) -> None:
+        """Set all parameters and the temperature to those of a new layer, drawn in the same order."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
+        nn.init.ones_(self.alpha)
+        nn.init.ones_(self.tau)
 
-        ``weight`` is 1 on every member, with the gradient of its soft weight.
+    def __repr__(self) -> str:
+        shape = f"max_clusters={self.max_clusters}, cluster_size_max={self.cluster_size_max}"
+        return f"{type(self).__name__}({self.query.in_features}, {shape}, k_hop={self.k_hop})"
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        undirected: bool = False,
+        batch_size: int | None = None,
+    ) -> SelectOutput:
+        """Select blobs as PyG's :class:`SelectOutput`: blob s of graph b is cluster ``b * S + s``.
+
+        ``weight`` is 1 on every member, with the gradient of its soft weight. Clusters of a graph without
+        nodes stay empty.
 
         Args:
             x: (N, D) node embeddings.
             edge_index: (2, E), directed or not.
             batch: (N,) graph of each node, sorted; None for one graph.
             undirected: True where ``edge_index`` holds both directions of every edge, once each.
+            batch_size: number of graphs; None: up to the last one that has a node.
 
         Raises:
-            ValueError: an edge names a node that is not there or joins two graphs; graphs without a node
-                or out of order.
+            ValueError: an edge names a node that is not there or joins two graphs; ``batch`` is not sorted,
+                names a graph beyond ``batch_size``, or is not one integer per node.
         """
-        if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < len(x):
-            raise ValueError(f"edge_index: expected nodes 0..{len(x) - 1}; got {int(edge_index.max())}")
-        if batch is None:
-            batch = x.new_zeros(len(x), dtype=torch.long)
+        edge_index = _checked_edges(edge_index, len(x))
+        batch, size = _checked_batch(batch, x, batch_size)
         if not undirected:
             edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=len(x))
         edge_index = edge_index[:, edge_index[1].argsort(stable=True)]
-        size = int(batch[-1]) + 1 if len(batch) else 0
-        if len(batch.unique()) != size or (batch.diff() < 0).any():
-            raise ValueError(f"batch: expected a node in every graph 0..{size - 1}, in this order")
         if (batch[edge_index[0]] != batch[edge_index[1]]).any():
             raise ValueError("edge_index: expected both ends of every edge in the same graph of batch")
-        blobs = self.partition(x, edge_index, batch, size)
-        member = (blobs.assignment >= 0).nonzero().squeeze(-1)
+        if len(x):
+            # Graphs without nodes are left out meanwhile: a blob needs a seed.
+            filled, place = batch.unique_consecutive(return_inverse=True)
+            blobs = self.partition(x, edge_index, place, len(filled))
+            assignment, soft = blobs.assignment, blobs.soft
+        else:
+            assignment, soft = batch, x.new_zeros(0)
+        member = (assignment >= 0).nonzero().squeeze(-1)
         return SelectOutput(
             node_index=member,
             num_nodes=len(x),
-            cluster_index=batch[member] * self.max_clusters + blobs.assignment[member],
+            cluster_index=batch[member] * self.max_clusters + assignment[member],
             num_clusters=size * self.max_clusters,
-            weight=1 + blobs.soft[member],
+            weight=1 + soft[member],
         )
 
     def partition(
         self, x: Tensor, edge_index: Tensor, batch: Tensor, size: int, longest: int | None = None
     ) -> Blobs:
-        """Blobs of a flat batch.
+        """Cut a flat batch into blobs.
 
         Args:
             x: (N, D) residue embeddings.
             edge_index: (2, E) symmetrised, without repeats or loops, sorted by target.
-            batch: (N,) protein of each residue, sorted; every one of the ``size`` proteins has one.
+            batch: (N,) protein of each residue, sorted; each of the ``size`` proteins has a residue.
             longest: residues of the longest protein; counted if None.
         """
         with torch.autocast(x.device.type, enabled=False):  # choices need full precision
@@ -158,9 +177,9 @@ class Partitioner(Select):
     def _partition(self, x: Tensor, edge_index: Tensor, layout: Layout) -> Blobs:
         inputs = Inputs(
             x=x,
-            projected=self.seed_residue(x),  # once a protein, not once a slot
+            projected=self.seed_residue(x),  # once per protein, not per slot
             keys=self.key(x),
-            context=segment_pool(x, layout.batch, layout.size, "mean"),
+            context=scatter(x, layout.batch, dim_size=layout.size, reduce="mean"),
             seed_context=self.seed_context.weight,
             seed_logit=self.seed_logit.weight,
             query=self.query.weight,
@@ -185,15 +204,41 @@ class Partitioner(Select):
         return _blobs(grow(inputs, terms, layout, Neighbourhoods(edge_index, len(x))))
 
     def _noise(self, x: Tensor) -> Tensor | None:
-        """(S, N) Gumbel noise for the seeds of every slot, in training."""
+        """Draw (S, N) Gumbel noise for the seeds of every slot; None in evaluation."""
         if not self.training:
             return None
         uniform = x.new_empty(self.max_clusters, len(x)).uniform_(torch.finfo(x.dtype).tiny, 1)
         return -(-uniform.log_()).log_()
 
 
+def _checked_edges(edge_index: Tensor, nodes: int) -> Tensor:
+    """Check that both ends of every edge are nodes; return int64."""
+    if edge_index.dim() != 2 or len(edge_index) != 2:
+        raise ValueError(f"edge_index: expected shape (2, E); got {tuple(edge_index.shape)}")
+    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < nodes:
+        raise ValueError(f"edge_index: expected nodes 0..{nodes - 1}; got {int(edge_index.max())}")
+    return edge_index.long()
+
+
+def _checked_batch(batch: Tensor | None, x: Tensor, size: int | None) -> tuple[Tensor, int]:
+    """Graph of each node, int64, and number of graphs."""
+    if batch is None:
+        batch = x.new_zeros(len(x), dtype=torch.long)
+    if batch.shape != (len(x),) or batch.is_floating_point() or batch.is_complex():
+        raise ValueError(
+            f"batch: expected one integer per node, shape ({len(x)},); got {batch.dtype} {tuple(batch.shape)}"
+        )
+    batch = batch.long()
+    if (batch.diff() < 0).any() or (batch[:1] < 0).any():
+        raise ValueError("batch: expected graphs from 0 on, sorted; sort the nodes by graph")
+    last = int(batch[-1]) if len(batch) else -1
+    if size is not None and last >= size:
+        raise ValueError(f"batch_size: expected more than the last graph of batch, {last}; got {size}")
+    return batch, last + 1 if size is None else size
+
+
 def _blobs(made: Growth) -> Blobs:
-    """One value a residue, and one a blob."""
+    """Convert the slots to one value per residue and one per blob."""
     rows, p, size = made.rows, made.p, made.size.t()
     slots, residues = p.shape
     number = torch.arange(slots, device=rows.device)[:, None, None].expand_as(rows)

@@ -1,6 +1,6 @@
 """The user's own structure, all atoms of its first model, with blobs in the columns that viewers colour by.
 
-B-factor: number of the blob that the residue is in, from 1 on, 0 none.
+B-factor: rank of the blob that the residue is in, from 1 on, 0 none.
 Occupancy: importance of that blob, 0 where there is none (PDB files keep two decimals). A blob that argues
 against the class has 0 too: file formats want 0 to 1, so signed contributions are in the scripts and tables.
 Chains and residues keep their names and numbers. A chain without a name is called by the first free letter,
@@ -26,7 +26,7 @@ from bioblobs.structures.files import READ_ERRORS, StructureError, in_one_line, 
 
 Format = Literal["cif", "pdb", "both"]
 PDB_ATOMS, PDB_NUMBERS, PDB_FARTHEST = 99_999, range(-999, 10_000), 9_999
-"""What the columns of a PDB file hold."""
+"""Largest values that fit the columns of a PDB file."""
 _NO_ANISOTROPY = gemmi.SMat33f(0, 0, 0, 0, 0, 0)
 _CA = 1
 _UNSAFE = re.compile("[^A-Za-z0-9_.-]")
@@ -109,7 +109,7 @@ def _mark_chain(
         for position, residue in candidates:
             if position == owner:  # all conformers, whatever their residue names
                 for atom in residue:
-                    atom.b_iso, atom.occ = blob.number, blob.importance
+                    atom.b_iso, atom.occ = blob.rank, blob.importance
     return owners
 
 
@@ -139,7 +139,7 @@ def _free_letter(model: gemmi.Model) -> str:
 
 
 def _complete(structure: gemmi.Structure) -> None:
-    """What mmCIF asks for and PDB files may not have: entities, and places in their sequences."""
+    """Add what mmCIF requires and PDB files may lack: entities, and places in their sequences."""
     structure.setup_entities()
     for entity in structure.entities:
         if entity.entity_type == gemmi.EntityType.Polymer and not entity.full_sequence and entity.subchains:
@@ -149,7 +149,7 @@ def _complete(structure: gemmi.Structure) -> None:
 
 
 def unfit_for_pdb(structure: gemmi.Structure) -> str:
-    """Why a structure cannot be a PDB file; empty: it can."""
+    """Reason why a structure cannot be a PDB file; empty if it can."""
     model = structure[0]
     if long := [chain.name for chain in model if len(chain.name) > 1]:
         return f"chain id {long[0]} has more than one character"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bioblobs.prediction.records import Blob, ChainPrediction
+from bioblobs.inference.chain import Blob
+from bioblobs.prediction.records import ChainPrediction
 from bioblobs.report.palette import colour, signed_colour
 
 
 def blob_colour(chain: ChainPrediction, blob: Blob) -> str:
-    """By contribution, on a scale that ends at the chain's largest; by number with an attention head."""
+    """By contribution, on a scale that ends at the chain's largest; by rank with an attention head."""
     if blob.contribution is None:
-        return colour(blob.number)
+        return colour(blob.rank)
     return signed_colour(blob.contribution, chain.largest_contribution)
 
 

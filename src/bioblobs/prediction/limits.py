@@ -1,4 +1,4 @@
-"""What a model was trained on, and what to say of a chain that is not like it."""
+"""Training range of a model, and notes on chains outside it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Limits:
 
     @staticmethod
     def of_card(card: Mapping[str, Any]) -> Limits:
-        """As a card has them; those of intermediate checkpoints know ``data.max_length`` only."""
+        """Read limits from a card; those of intermediate checkpoints have ``data.max_length`` only."""
         lengths = card.get("training", {}).get("length", {})
         return Limits(lengths.get("shortest"), lengths.get("longest") or card["data"].get("max_length"))
 
     def notes(self, length: int) -> list[str]:
-        """How a chain of ``length`` residues is outside of training; empty: it is not."""
+        """Reasons the chain lies outside the training range; empty if none."""
         if self.longest is not None and length > self.longest:
             return [f"longer than the chains that the model was trained on (up to {self.longest} residues)"]
         if self.shortest is not None and length < self.shortest:

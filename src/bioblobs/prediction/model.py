@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import torch
 
 from bioblobs.checkpoints.file import load_model
 from bioblobs.errors import BioBlobsError
+from bioblobs.inference.chain import Chain
+from bioblobs.inference.device import choose
 from bioblobs.inference.predict import predictions
-from bioblobs.inference.records import explanation, protein_records
+from bioblobs.inference.records import chain_records, explanation
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.prediction.card import as_markdown
 from bioblobs.prediction.limits import Limits
 from bioblobs.prediction.reading import ReadChain, ReadFile, find_files, read_files, safe_names
-from bioblobs.prediction.records import Blob, ChainPrediction, Skipped, StructurePrediction
+from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.proteins.record import Protein
-from bioblobs.store.packed import Store
-from bioblobs.store.writer import StoreWriter
+from bioblobs.store.arrays import pack
 
 PathLike = Path | str
 CARD_KEYS = (
     "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
     "training", "versions", "license",
 )  # fmt: skip
-"""What predictions.json repeats of a model's card."""
+"""Entries of a model's card that predictions.json repeats."""
 
 
-def load(path: PathLike) -> Model:
-    """The model of a checkpoint, such as outputs/final_multistage_model.ckpt.
+def load(path: PathLike, device: str | torch.device = "auto") -> Model:
+    """Load the model of a checkpoint, such as outputs/final_multistage_model.ckpt.
+
+    Args:
+        device: auto (the GPU, if there is one), cpu, cuda, or a torch device.
 
     Raises:
-        BioBlobsError: there is none, or it is damaged or not one of ours.
+        BioBlobsError: there is no such device; no checkpoint, or it is damaged or not one of ours.
     """
+    place = choose(device)
     network, card = load_model(path)
-    return Model(network, card, Path(path))
+    return Model(network.to(place), card, Path(path))
 
 
 class Model:
@@ -86,10 +90,10 @@ class Model:
         Args:
             paths: files and folders.
             chain: only chains of this name; empty: all.
-            workers: processes that read files; 0: one a core (then a script needs a ``__main__`` guard).
+            workers: processes that read files; 0: one per core (then a script needs a ``__main__`` guard).
 
         Returns:
-            One record a chain; files and chains that cannot be used are in its ``skipped``.
+            One record per chain; files and chains that cannot be used are in its ``skipped``.
 
         Raises:
             BioBlobsError: no path was given, or a folder has no structure files.
@@ -97,7 +101,7 @@ class Model:
         return Result(self, list(self.stream(find_files(paths), chain, workers)))
 
     def stream(self, files: list[Path], chain: str = "", workers: int = 1) -> Iterator[StructurePrediction]:
-        """As :meth:`predict`, one structure at a time in the order of the files: memory does not grow."""
+        """Predict one structure at a time, in the order of the files, in constant memory."""
         if not files:
             raise BioBlobsError("no structure file was named")
         names = iter(safe_names(files))
@@ -112,88 +116,33 @@ class Model:
             for file, name in zip(files, names, strict=True)
             for chain in file.chains
         ]
-        made = zip(ids, self._records([chain.protein for chain in chains], ids), strict=True)
+        made = iter(self._records([chain.protein for chain in chains], ids))
         for file, name in zip(files, names, strict=True):
             yield StructurePrediction(
                 path=file.path,
                 name=name,
                 models=file.models,
-                chains=[self._chain(file, chain, *next(made)) for chain in file.chains],
+                chains=[self._chain(file, chain, next(made)) for chain in file.chains],
                 skipped=[Skipped(str(file.path), chain, reason) for chain, reason in file.skipped],
             )
 
-    def _records(self, proteins: list[Protein], ids: list[str]) -> list[dict[str, Any]]:
-        """What the pipeline says of these proteins: through a store of their own, as it does."""
+    def _records(self, proteins: list[Protein], ids: list[str]) -> list[Chain]:
+        """Records of these proteins, made as the pipeline makes them."""
         if not proteins:
             return []
-        with tempfile.TemporaryDirectory(prefix="bioblobs-") as folder:
-            store = self._store(Path(folder) / "store", proteins, ids)
-            made = predictions(self.network, store, np.arange(len(store)), title=None)
-            return [
-                record
-                for batch, prediction in made
-                for record in protein_records(store, ids, batch, prediction)
-            ]
+        packed = pack(proteins, self.edge_types, self.classes, self.multilabel)
+        made = predictions(self.network, packed, np.arange(len(packed)), title=None)
+        return [chain for batch, found in made for chain in chain_records(packed, ids, batch, found)]
 
-    def _store(self, path: Path, proteins: list[Protein], ids: list[str]) -> Store:
-        count = len(proteins)
-        labels = np.zeros((count, len(self.classes)), np.bool_) if self.multilabel else np.full(count, -1)
-        table = pd.DataFrame({"id": ids, "length": [len(protein) for protein in proteins]})
-        meta = {
-            "multilabel": self.multilabel,
-            "classes": list(self.classes),
-            "class_names": list(self.classes.values()),
-            "parameters": {"edge_types": self.edge_types},
-        }
-        with StoreWriter(path, self.edge_types) as writer:
-            for protein in proteins:
-                writer.add(protein)
-            writer.finish(labels, np.zeros(count, np.uint8), table, meta)
-        return Store(path)
-
-    def _chain(
-        self, file: ReadFile, chain: ReadChain, name: str, record: Mapping[str, Any]
-    ) -> ChainPrediction:
-        beyond = self.limits.notes(len(chain.protein))
+    def _chain(self, file: ReadFile, read: ReadChain, explained: Chain) -> ChainPrediction:
+        beyond = self.limits.notes(len(read.protein))
         return ChainPrediction(
-            id=name,
+            **vars(explained) | {"true": None},
             file=str(file.path),
-            chain=chain.name,
-            label=chain.label,
-            protein=chain.protein,
-            predicted=record["predicted"],
-            explained=record["explained"],
-            probabilities=record["probabilities"],
-            logits=record["logits"],
+            chain=read.name,
+            label=read.label,
+            protein=read.protein,
             class_names=self.classes,
-            blobs=ranked(record["blobs"]),
-            notes=[*beyond, *chain.notes],
+            notes=[*beyond, *read.notes],
             outside=bool(beyond),
         )
-
-
-def ranked(blobs: Iterable[Mapping[str, Any]]) -> list[Blob]:
-    """A record's blobs, numbered from 1; equal ones in the order they were grown.
-
-    By falling contribution where there is one, so that blobs that argue against come last; importance has the
-    same order where contributions are positive. With an attention head by falling importance.
-    """
-
-    def rank(blob: Mapping[str, Any]) -> float:
-        return -(blob["importance"] if blob["contribution"] is None else blob["contribution"])
-
-    return [
-        Blob(
-            number=number,
-            importance=blob["importance"],
-            contribution=blob["contribution"],
-            contributions=blob["contributions"],
-            code=blob["code"],
-            seed=blob["seed"],
-            residues=blob["residues"],
-            author=[label.rpartition("/")[2] for label in blob["author"]],
-            sequence=blob["sequence"],
-            membership=blob["membership"],
-        )
-        for number, blob in enumerate(sorted(blobs, key=rank), start=1)
-    ]

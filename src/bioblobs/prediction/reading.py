@@ -1,6 +1,6 @@
-"""Structure files -> the chains to predict, a few files at a time; what cannot be read, and why.
+"""Reader of the chains to predict, a few files at a time, and of the reasons for skipped ones.
 
-Knows no torch, so that processes that read start quickly.
+Imports no torch, so that worker processes start quickly.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from bioblobs.structures.inspection import files_of
 from bioblobs.structures.reader import Chain, StructureFile, read_chains
 
 CHUNK = 8
-"""Files that are read, predicted and written together: what memory holds at a time."""
+"""Files that are read, predicted and written together, and held in memory."""
 MANY_UNKNOWN = 0.1
-"""Share of residues of unknown type from which a note says so."""
+"""Share of residues of unknown type above which there is a note."""
 
 
 @dataclass
 class ReadChain:
-    """A chain that can be predicted: its complete residues, and notes on how they were read."""
+    """Chain that can be predicted: its complete residues, and notes on how they were read."""
 
     name: str
     label: str
@@ -36,7 +36,7 @@ class ReadChain:
 
 @dataclass
 class ReadFile:
-    """What one file gave: chains, and (chain, reason) of others; no chain name: the whole file."""
+    """Chains of one file, and (chain, reason) of skipped ones; an empty chain is the whole file."""
 
     path: Path
     models: int = 0
@@ -45,7 +45,7 @@ class ReadFile:
 
 
 def find_files(paths: Iterable[Path | str]) -> list[Path]:
-    """The files that paths name, each once; of a folder, the structure files in it.
+    """List the files that paths name, each once; of a folder, the structure files in it.
 
     Raises:
         BioBlobsError: a folder has no structure files.
@@ -54,9 +54,9 @@ def find_files(paths: Iterable[Path | str]) -> list[Path]:
 
 
 def safe_names(files: Sequence[Path]) -> list[str]:
-    """A name for what is written of each file: its stem in letters that any program takes, each once.
+    """Make a name for the output of each file: its stem in plain characters, unique ignoring case.
 
-    Files whose stems are alike (in any case: some file systems do not tell) get ``_2``, ``_3``.
+    Equal stems get ``_2``, ``_3``.
     """
     taken: set[str] = set()
     names = []
@@ -72,11 +72,11 @@ def safe_names(files: Sequence[Path]) -> list[str]:
 
 
 def read_files(files: Sequence[Path], chain: str, workers: int) -> Generator[list[ReadFile], None, None]:
-    """The files in order, :data:`CHUNK` at a time, read ahead by other processes where that pays.
+    """Yield the files in order, :data:`CHUNK` at a time, read ahead by other processes where that pays.
 
     Args:
         chain: only chains of this name; empty: all.
-        workers: most processes; 0: one a core.
+        workers: most processes; 0: one per core.
     """
     return ordered_map(partial(_read_chunk, chain), files, len(files), CHUNK, workers)
 
@@ -86,7 +86,7 @@ def _read_chunk(chain: str, files: list[Path]) -> list[ReadFile]:
 
 
 def read_file(path: Path, chain: str = "") -> ReadFile:
-    """The protein chains of a file; never an error."""
+    """Read the protein chains of a file; an error becomes a skipped entry."""
     read = ReadFile(path)
     try:
         found = read_chains(path)
@@ -114,7 +114,7 @@ def _read_chain(file: StructureFile, chain: Chain) -> ReadChain:
 
 
 def _notes(file: StructureFile, chain: Chain, protein: Protein, missing: int) -> Iterator[str]:
-    """What a reader of the prediction should know of how the chain was read."""
+    """Yield notes on how the chain was read."""
     if file.models > 1:
         yield f"first of {file.models} models"
     if missing:

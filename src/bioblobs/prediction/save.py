@@ -34,7 +34,7 @@ PAGE_CHAINS = 300
 
 @dataclass
 class Counts:
-    """What was written.
+    """Counts of what was written.
 
     Attributes:
         files: structure files, the skipped ones included.
@@ -125,7 +125,7 @@ class _Writer:
             "name": structure.name,
             "models": structure.models,
             "coloured": files,
-            "chains": [chain.as_json() for chain in structure.chains],
+            "chains": [chain.to_json() for chain in structure.chains],
             "skipped": [{"chain": each.chain, "reason": each.reason} for each in structure.skipped],
         }
         self.json.write(",\n" if self.counts.files else "\n")
@@ -148,10 +148,9 @@ class _Writer:
         outside = sum(chain.outside for chain in shown)
         if outside:
             note += f"{outside} of them are outside what the model was trained on ({places.TABLE} says how)."
-        records = [{"true": [], **chain.as_json()} for chain in shown]
         proteins = [chain.protein for chain in shown]
         path, title = self.folder / places.PAGE, "BioBlobs predictions"
-        write_viewer(path, records, proteins, self.classes, title, note, self.about)
+        write_viewer(path, shown, proteins, self.classes, title, note, self.about)
 
     def _draw(self, structure: StructurePrediction) -> tuple[list[str], str]:
         """Coloured structure and scripts; their names, and what is not as asked for."""

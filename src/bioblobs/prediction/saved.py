@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from bioblobs.interpretation.versioned_json import Format, Keys, nulls
+from bioblobs.interpretation.versioned_json import Format, Keys, Older, nulls, schema_of, without
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "3.0"
 """Of predictions.json; raised in its first number when a reader must change."""
 ADDED: Keys = {
     "model": ("head", "blob_view", "base"),
@@ -22,7 +23,21 @@ ADDED: Keys = {
 """Keys that predictions of version 1.0 do not have; in them importance is an attention weight."""
 
 
-def _bring_up(content: dict[str, Any]) -> None:
+def _schema_2() -> dict[str, Any]:
+    return schema_of("bioblobs.prediction", "schema_2.0.json")
+
+
+def _from_2(content: dict[str, Any]) -> None:
+    """Name blobs by rank (slots were not written), and residues by chain and number."""
+    for structure in content["structures"]:
+        for chain in structure["chains"]:
+            author = re.sub(r"\.\d+$", "", chain["chain"])
+            for blob in chain["blobs"]:
+                blob |= {"slot": None, "rank": blob.pop("blob")}
+                blob["author"] = [f"{author}/{number}" for number in blob["author"]]
+
+
+def _from_1(content: dict[str, Any]) -> None:
     content["model"] |= nulls(ADDED["model"])
     for structure in content["structures"]:
         for chain in structure["chains"]:
@@ -34,9 +49,10 @@ def _bring_up(content: dict[str, Any]) -> None:
 PREDICTIONS = Format(
     package="bioblobs.prediction",
     version=SCHEMA_VERSION,
-    older="1.0",
-    added=ADDED,
-    bring_up=_bring_up,
+    older=(
+        Older("1.0", lambda: without(_schema_2(), ADDED, "1.0"), _from_1),
+        Older("2.0", _schema_2, _from_2),
+    ),
     name="predictions file",
     remedy="run bioblobs predict again",
 )
@@ -76,7 +92,7 @@ class SavedPredictions:
 
     @cached_property
     def blobs(self) -> pd.DataFrame:
-        """One row per blob, by ``id`` and ``blob``: ``c_<class>`` are contributions, or NaN."""
+        """One row per blob, by ``id`` and ``rank``: ``c_<class>`` are contributions, or NaN."""
         rows = [
             {
                 "id": chain["id"],
@@ -89,7 +105,7 @@ class SavedPredictions:
         keys = PREDICTIONS.schema()["$defs"]["blob"]["properties"]
         numbers = [f"c_{name}" for name in self.classes]
         columns = ["id", *(key for key in keys if key != "contributions"), *numbers]
-        table = pd.DataFrame(rows, columns=columns).set_index(["id", "blob"])
+        table = pd.DataFrame(rows, columns=columns).set_index(["id", "rank"])
         return table.astype(dict.fromkeys(["contribution", *numbers], float))
 
     def _chains(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -102,7 +118,7 @@ class SavedPredictions:
 def read_predictions(path: Path | str) -> SavedPredictions:
     """Read and check a predictions.json: ``read_predictions("results/predictions.json").blobs``.
 
-    Files of version 1.0 are read too; what they do not have is None or NaN.
+    Files of versions 1.0 and 2.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: no such file, not JSON, of another version, or not as the schema says.

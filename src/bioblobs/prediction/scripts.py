@@ -1,6 +1,6 @@
 """Scripts that load a coloured structure and name its blobs, for PyMOL and ChimeraX.
 
-Blobs are named by their number, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
+Blobs are named by their rank, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
 Blobs have the colour of their contribution, or with an attention head one of the palette; a comment has the
 palette's colour as well. Residues are chosen by chain, author number and insertion code. No comment has a
 semicolon: both programs begin a new command there.
@@ -12,8 +12,9 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bioblobs.inference.chain import Blob
 from bioblobs.prediction.colours import blob_colour, legend
-from bioblobs.prediction.records import Blob, ChainPrediction, StructurePrediction
+from bioblobs.prediction.records import ChainPrediction, StructurePrediction
 from bioblobs.report.palette import REST, colour
 
 RESIDUES_A_TERM = 40
@@ -56,8 +57,8 @@ def pymol_script(structure: StructurePrediction, file: str, chain_names: Mapping
     for stem, chain in _chains(structure):
         lines += _legend(chain)
         for blob in chain.blobs:
-            name = f"{stem}{blob.number}"
-            residues = [number.replace("-", "\\-") for number in blob.author]
+            name = f"{stem}{blob.rank}"
+            residues = [number.replace("-", "\\-") for number in blob.numbers]
             terms = " or ".join(f"resi {'+'.join(part)}" for part in _parts(residues))
             select = f'select {name}, {model} and chain "{chain_names[chain.chain]}" and ({terms})'
             lines += _blob(chain, blob, name, select, lambda hex, name: f"color 0x{hex[1:]}, {name}")
@@ -79,8 +80,8 @@ def chimerax_script(structure: StructurePrediction, file: str, chain_names: Mapp
         place = re.sub(r"[^A-Za-z0-9_]", "?", chain_names[chain.chain])  # "?" stands for any character
         lines += _legend(chain)
         for blob in chain.blobs:
-            name = f"{stem}{blob.number}"
-            select = f"name {name} {model}/{place}:{','.join(blob.author)}"
+            name = f"{stem}{blob.rank}"
+            select = f"name {name} {model}/{place}:{','.join(blob.numbers)}"
             lines += _blob(chain, blob, name, select, lambda hex, name: f"color {name} {hex}")
     return "\n".join([*lines, f"view {model}", ""])
 
@@ -100,7 +101,7 @@ def _legend(chain: ChainPrediction) -> list[str]:
 
 
 def _blob(chain: ChainPrediction, blob: Blob, name: str, select: str, paint: Line) -> list[str]:
-    """What it is, its selection and its colour; the palette's colour as a comment."""
+    """Lines of one blob: description, selection and colour; the palette's colour as a comment."""
     code = "" if blob.code is None else f", code {blob.code}"
     part = "" if blob.contribution is None else f"contribution {blob.contribution:+.3f}, "
     lines = [
@@ -109,7 +110,7 @@ def _blob(chain: ChainPrediction, blob: Blob, name: str, select: str, paint: Lin
         paint(blob_colour(chain, blob), name),
     ]
     if blob.contribution is not None:
-        lines.append(f"# One colour per blob instead: {paint(colour(blob.number), name)}")
+        lines.append(f"# One colour per blob instead: {paint(colour(blob.rank), name)}")
     return lines
 
 

@@ -20,7 +20,7 @@ def prediction_columns(classes: Iterable[str]) -> list[str]:
 
 def blob_columns(classes: Iterable[str]) -> list[str]:
     """Columns of blobs.csv: ``c_<class>`` are contributions, empty with an attention head."""
-    first = ["file", "chain", "id", "blob", "importance", "contribution", "contributes_to"]
+    first = ["file", "chain", "id", "rank", "slot", "importance", "contribution", "contributes_to"]
     return [*first, *(f"c_{label}" for label in classes), "code", "size", "residues", "sequence"]
 
 
@@ -47,14 +47,15 @@ def blob_rows(chain: ChainPrediction) -> Iterator[dict[str, Any]]:
             "file": chain.file,
             "chain": chain.chain,
             "id": chain.id,
-            "blob": blob.number,
+            "rank": blob.rank,
+            "slot": blob.slot,
             "importance": blob.importance,
             "contribution": blob.contribution,
             "contributes_to": None if blob.contribution is None else chain.explained,
             **{f"c_{label}": value for label, value in (blob.contributions or {}).items()},
             "code": blob.code,
             "size": blob.size,
-            "residues": " ".join(blob.author),
+            "residues": " ".join(blob.numbers),
             "sequence": blob.sequence,
         }
 

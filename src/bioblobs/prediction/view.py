@@ -18,7 +18,7 @@ viewer.addModel({structure}, "cif");
 viewer.setStyle({{}}, {{cartoon: {{color: "{rest}"}}}});
 for (const blob of {blobs}) {{
   const style = {{cartoon: {{color: blob.colour}}, stick: {{color: blob.colour, radius: 0.2}}}};
-  viewer.setStyle({{chain: blob.chain, b: blob.number}}, style);
+  viewer.setStyle({{chain: blob.chain, b: blob.rank}}, style);
 }}
 viewer.zoomTo();
 viewer.render();
@@ -41,7 +41,7 @@ def view_html(prediction: StructurePrediction, height: int = 420) -> str:
     blobs = [
         {
             "chain": made.chain_names[chain.chain],
-            "number": blob.number,
+            "rank": blob.rank,
             "colour": blob_colour(chain, blob),
         }
         for chain in prediction.chains

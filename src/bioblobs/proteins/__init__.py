@@ -1,1 +1,1 @@
-"""One protein: record and alphabet. Knows no torch."""
+"""One protein: record, alphabet and geometry, without torch."""

@@ -14,15 +14,15 @@ _LETTERS = np.frombuffer(SYMBOLS.encode(), np.uint8)
 
 
 def encode(sequence: str) -> NDArray[np.uint8]:
-    """(L,) index of each one-letter code; whatever is not one of the 20 becomes X."""
+    """Encode one-letter codes as (L,) indices; all but the 20 become X."""
     return _INDEX[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
 
 
 def decode(types: NDArray[np.uint8]) -> str:
-    """One-letter codes of (L,) indices."""
+    """Decode (L,) indices to one-letter codes."""
     return _LETTERS[types].tobytes().decode()
 
 
 def composition(types: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(21,) share of each symbol among (L,) residues."""
+    """Compute the share of each symbol among (L,) residues, (21,)."""
     return np.bincount(types, minlength=len(SYMBOLS)) / max(len(types), 1)

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 ATOMS = ("N", "CA", "C", "O")
 """Order of the backbone atoms in every coordinate array."""
 REQUIRED_ATOMS = 3
-"""N, CA and C must be there; O may be NaN."""
+"""Number of atoms that a usable residue has: N, CA and C; O may be NaN."""
 
 
 class ProteinError(ValueError):
-    """A protein that cannot be used; the message is the reason, without the protein's name."""
+    """Protein that cannot be used; the message is the reason, without the protein's name."""
 
 
 @dataclass(frozen=True)
 class Protein:
-    """One protein of L residues.
+    """Protein of L residues.
 
     Attributes:
         id: name, unique in its data set.
@@ -42,9 +42,9 @@ class Protein:
 
 
 def usable(protein: Protein) -> tuple[Protein, int]:
-    """The residues with a complete backbone, and how many were left out.
+    """Keep the residues with a complete backbone; return the protein and the number of others.
 
-    Numbering and identity of the residues that stay are untouched, so gaps stay visible.
+    Kept residues keep their numbers, so gaps stay visible.
 
     Raises:
         ProteinError: no residue has N, CA and C at finite places.

@@ -36,7 +36,7 @@ def stored_protein(store: Store, row: int) -> Protein:
 
 
 def pack_chain(protein: Protein) -> dict[str, Any]:
-    """What the page needs of a chain: ``sequence``, ``numbering`` (runs) and ``backbone``."""
+    """Pack a chain for the page: ``sequence``, ``numbering`` (runs) and ``backbone``."""
     return {
         "sequence": decode(protein.residue_types),
         "numbering": numbering_runs(protein),

@@ -1,4 +1,4 @@
-"""What the page says of each code: the fields that it knows, and any other as plain text."""
+"""Codes on the page: the fields that it knows, and any other as plain text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KNOWN = {
 LOGO = "logo_svg"
 EVIDENCE = "evidence"
 DRAWN = {LOGO, EVIDENCE, "logo", "motif", "members", "overlay"}
-"""What the page has as pictures and lists."""
+"""Fields that the page shows as pictures and lists."""
 
 
 def page_code(code: Mapping[str, Any]) -> dict[str, Any]:

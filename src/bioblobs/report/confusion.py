@@ -1,4 +1,4 @@
-"""Which classes are taken for which: a matrix, or counts a class where a protein may have several."""
+"""Which classes are taken for which: a matrix, or counts per class where a protein may have several."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bioblobs.inference.chain import Chain
+
 SHOWN = 12
 """Classes a matrix shows; the rest are joined as others."""
 UNSEEN, OTHERS = "", "*"
 
 
-def confusion(records: Sequence[Mapping[str, Any]], classes: Mapping[str, str]) -> dict[str, Any]:
+def confusion(records: Sequence[Chain], classes: Mapping[str, str]) -> dict[str, Any]:
     """Rows: true class, columns: predicted, each cell with its count and its share of the row.
 
     The ``SHOWN`` most frequent true classes are named. A true class that training never saw has a row.
     """
-    pairs = Counter((next(iter(r["true"]), UNSEEN), r["predicted"][0]) for r in records)
+    pairs = Counter((next(iter(r.true or ()), UNSEEN), r.predicted[0]) for r in records)
     frequent = Counter(true for true, _ in pairs.elements() if true != UNSEEN).most_common(SHOWN)
     kept = {name for name, _ in frequent}
     named = [name for name in classes if name in kept]
@@ -34,11 +36,11 @@ def confusion(records: Sequence[Mapping[str, Any]], classes: Mapping[str, str]) 
     }
 
 
-def class_counts(records: Sequence[Mapping[str, Any]], classes: Mapping[str, str]) -> list[dict[str, Any]]:
-    """For several classes a protein: how many have each, are said to, and both; most frequent first."""
-    true = Counter(name for record in records for name in record["true"])
-    said = Counter(name for record in records for name in record["predicted"])
-    both = Counter(name for record in records for name in set(record["true"]) & set(record["predicted"]))
+def class_counts(records: Sequence[Chain], classes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Per class: true count, predicted count, true positives; most frequent class first (multi-label)."""
+    true = Counter(name for record in records for name in record.true or ())
+    said = Counter(name for record in records for name in record.predicted)
+    both = Counter(name for record in records for name in set(record.true or ()) & set(record.predicted))
     rows = [
         {"key": name, "title": title, "true": true[name], "predicted": said[name], "both": both[name]}
         for name, title in classes.items()

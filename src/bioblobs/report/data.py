@@ -19,7 +19,7 @@ EXPLAINED = {
 
 
 def class_table(counts: pd.DataFrame) -> dict[str, Any]:
-    """plots/data_classes.csv, one row a class: its chains in each split; most frequent first."""
+    """plots/data_classes.csv, one row per class: its chains in each split; most frequent first."""
     table = counts.pivot_table(
         index=["class", "name"], columns="group", values="proteins", aggfunc="sum", fill_value=0
     ).reindex(columns=list(SPLITS), fill_value=0)

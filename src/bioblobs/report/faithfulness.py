@@ -1,4 +1,4 @@
-"""What the stage ``faithfulness`` allows to say of explanations, in plain words."""
+"""Results of the stage ``faithfulness`` in plain words."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.inference.chain import Chain
 
 Trace = NDArray[np.float32]
 
@@ -16,7 +17,7 @@ Trace = NDArray[np.float32]
 def with_overlay(
     code: dict[str, Any],
     superposition: Mapping[str, Any],
-    records: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, Chain],
     trace: Callable[[str], Trace],
 ) -> dict[str, Any]:
     """The code with ``overlay`` (page/overlay.js) where its windows were superposed.
@@ -24,7 +25,7 @@ def with_overlay(
     Args:
         code: as :func:`bioblobs.report.codes.page_code` makes it.
         superposition: the code's, as in interpretation/schema.json.
-        records: ``proteins`` of the same file, by id.
+        records: proteins of the same report, by id.
         trace: id of a protein -> (L, 3) C-alphas of its chain in angstrom.
 
     Raises:
@@ -38,8 +39,8 @@ def with_overlay(
     members = []
     for each in found["overlay"]:
         name = each["protein"]
-        seed = next(b["seed"] for b in records[name]["blobs"] if b["blob"] == each["blob"])
-        members.append({key: each[key] for key in ("protein", "blob", "rmsd")})
+        seed = next(blob.seed for blob in records[name].blobs if blob.slot == each["slot"])
+        members.append({key: each[key] for key in ("protein", "slot", "rmsd")})
         members[-1]["trace"] = moved(trace(name), seed, found["residues"], each)
     middle = np.mean(members[0]["trace"], 0)  # about which the view turns
     for member in members:

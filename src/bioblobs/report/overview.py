@@ -1,4 +1,4 @@
-"""What the report's first view shows, from the files that the other stages wrote."""
+"""Content of the report's first view, from the files of the other stages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bioblobs.inference.chain import Chain
 from bioblobs.report.confusion import class_counts, confusion
 from bioblobs.report.curves import removal_curves
 from bioblobs.report.data import class_table, leakage_tables
@@ -29,6 +30,7 @@ class Results:
 
     Attributes:
         report: outputs/interpretability/test_interpretability.json.
+        chains: its proteins.
         data: metrics/data.json.
         classes: plots/data_classes.csv.
         leakage: metrics/leakage.json.
@@ -41,6 +43,7 @@ class Results:
     """
 
     report: Mapping[str, Any]
+    chains: Sequence[Chain]
     data: Mapping[str, Any]
     classes: pd.DataFrame
     leakage: Mapping[str, Any]
@@ -70,8 +73,8 @@ def overview(results: Results) -> dict[str, Any]:
         "classes": class_table(results.classes),
         "leakage": leakage_tables(results.leakage),
         "scores": score_tables(results.test),
-        "confusion": None if several else confusion(report["proteins"], task["classes"]),
-        "class_counts": class_counts(report["proteins"], task["classes"]) if several else None,
+        "confusion": None if several else confusion(results.chains, task["classes"]),
+        "class_counts": class_counts(results.chains, task["classes"]) if several else None,
         "dataset": dataset,
         "tested": results.faithfulness["proteins"],
         "falls": falls(results.faithfulness),

@@ -1,4 +1,4 @@
-"""A protein of the page: its record (interpretation/schema.json), and its chain for what residues tell."""
+"""A protein of the page: its explained chain, and backbone, sequence and numbering of its residues."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.inference.chain import Chain
 from bioblobs.proteins.record import Protein
 from bioblobs.report.chains import pack_chain
 from bioblobs.report.sums import page_contributions, page_sum
 
-KEPT_OF_A_BLOB = ("blob", "importance", "code", "seed", "residues", "membership")
+KEPT_OF_A_BLOB = ("slot", "rank", "importance", "code", "seed", "residues", "membership")
 SHOWN_CLASSES = 8
 """Most probable classes kept of a protein; true and predicted ones always are."""
 
 
 def page_proteins(
-    records: Sequence[Mapping[str, Any]], chains: Sequence[Protein], base: Mapping[str, float] | None
+    records: Sequence[Chain], chains: Sequence[Protein], base: Mapping[str, float] | None
 ) -> list[dict[str, Any]]:
     """The proteins as page/*.js read them.
 
     Args:
-        records: as ``proteins`` in interpretation/schema.json; ``true`` may be empty.
+        records: explained chains; ``true`` may be empty or not known.
         chains: the residues that the records' indices count, in the same order.
         base: class -> what it has before any blob is read; None with an attention head.
 
@@ -31,53 +32,53 @@ def page_proteins(
     """
     if len(records) != len(chains):
         raise BioBlobsError(f"report: {len(records)} records for {len(chains)} chains")
-    labelled = any(record["true"] for record in records)
+    labelled = any(record.true for record in records)
     seen: set[str] = set()
     for record, chain in zip(records, chains, strict=True):
-        if record["length"] != len(chain):
+        if record.length != len(chain):
             raise BioBlobsError(
-                f"report: {record['id']} has {record['length']} residues, its chain {len(chain)}; "
+                f"report: {record.id} has {record.length} residues, its chain {len(chain)}; "
                 "run interpret again"
             )
-        if record["id"] in seen:
-            raise BioBlobsError(f"report: two proteins are named {record['id']}; give them different names")
-        seen.add(record["id"])
+        if record.id in seen:
+            raise BioBlobsError(f"report: two proteins are named {record.id}; give them different names")
+        seen.add(record.id)
     return [
         _page_protein(record, chain, labelled, base) for record, chain in zip(records, chains, strict=True)
     ]
 
 
-def outcome(record: Mapping[str, Any], labelled: bool) -> str:
+def outcome(record: Chain, labelled: bool) -> str:
     """Of a prediction: right, partly (some of several classes), wrong; unknown where nothing is labelled."""
     if not labelled:
         return "unknown"
-    true, predicted = set(record["true"]), set(record["predicted"])
+    true, predicted = set(record.true or ()), set(record.predicted)
     if true and true == predicted:
         return "right"
     return "partly" if true & predicted else "wrong"
 
 
 def _page_protein(
-    record: Mapping[str, Any], chain: Protein, labelled: bool, base: Mapping[str, float] | None
+    record: Chain, chain: Protein, labelled: bool, base: Mapping[str, float] | None
 ) -> dict[str, Any]:
     shown = page_sum(record, base)
     return {
-        "id": record["id"],
-        "length": record["length"],
-        "true": record["true"],
-        "predicted": record["predicted"],
+        "id": record.id,
+        "length": record.length,
+        "true": record.true or [],
+        "predicted": record.predicted,
         "outcome": outcome(record, labelled),
         "probabilities": _main_probabilities(record),
         "sum": shown,
         "blobs": [
-            {key: blob[key] for key in KEPT_OF_A_BLOB} | page_contributions(blob, shown)
-            for blob in record["blobs"]
+            {key: getattr(blob, key) for key in KEPT_OF_A_BLOB} | page_contributions(blob, shown)
+            for blob in record.blobs
         ],
         "chain": pack_chain(chain),
     }
 
 
-def _main_probabilities(record: Mapping[str, Any]) -> list[list[Any]]:
-    ranked = sorted(record["probabilities"].items(), key=lambda item: -item[1])
-    always = {*record["true"], *record["predicted"]}
+def _main_probabilities(record: Chain) -> list[list[Any]]:
+    ranked = sorted(record.probabilities.items(), key=lambda item: -item[1])
+    always = {*(record.true or ()), *record.predicted}
     return [[name, p] for place, (name, p) in enumerate(ranked) if place < SHOWN_CLASSES or name in always]

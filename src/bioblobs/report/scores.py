@@ -10,10 +10,14 @@ from bioblobs.io import interval
 PREDICTORS = {
     "stage1": "BioBlobs, fine-tuned (stage 1)",
     "stage0": "BioBlobs, baseline (stage 0)",
+    "nearest_sequence": "class of the nearest training chain by sequence",
+    "nearest_structure": "class of the nearest training chain by structure (TM-align)",
+    "kmers": "logistic regression on 3-mers",
     "composition": "logistic regression on composition",
     "majority": "majority class",
 }
-MODEL, BASELINES = "stage1", ("composition", "majority")
+MODEL = "stage1"
+BASELINES = tuple(name for name in PREDICTORS if not name.startswith("stage"))
 EXPLAINED = {
     "accuracy": "share of proteins whose class is right",
     "macro_precision": "of the proteins called a class, the share that are of it; mean over classes",
@@ -25,7 +29,7 @@ EXPLAINED = {
 
 
 def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One table a score, one row a predictor: name, text, and where its interval lies from 0 to 1."""
+    """One table a score, one row per predictor: name, text, and where its interval lies from 0 to 1."""
     order = [name for name in PREDICTORS if name in scores] + [n for n in scores if n not in PREDICTORS]
     return [
         {
@@ -38,7 +42,7 @@ def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def headline(scores: Mapping[str, Any]) -> dict[str, str]:
-    """The first score of the model beside the better of the two baselines, and what that allows to say."""
+    """The first score of the model beside the best baseline, and the conclusion from both."""
     name = next(iter(scores[MODEL]))
     ours = scores[MODEL][name]
     known = [key for key in BASELINES if key in scores and scores[key][name]["value"] is not None]
@@ -51,9 +55,9 @@ def headline(scores: Mapping[str, Any]) -> dict[str, str]:
     if None in (ours["low"], ours["high"], theirs["low"], theirs["high"]):
         text["verdict"] = "Too few proteins for intervals, so the two can't be told apart."
     elif ours["low"] > theirs["high"]:
-        text["verdict"] = "The model is above the better baseline, and their intervals don't overlap."
+        text["verdict"] = "The model is above the best baseline, and their intervals don't overlap."
     elif ours["high"] < theirs["low"]:
-        text["verdict"] = "The model is below the better baseline: don't rely on it."
+        text["verdict"] = "The model is below the best baseline: don't rely on it."
     else:
         text["verdict"] = (
             "The two intervals overlap: this run doesn't show that the model beats the baseline."

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bioblobs.inference.chain import Chain
 from bioblobs.proteins.record import Protein
 from bioblobs.report.page import write_page
 from bioblobs.report.proteins import page_proteins
@@ -16,7 +17,7 @@ from bioblobs.report.proteins import page_proteins
 
 def write_viewer(
     path: Path,
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Chain],
     proteins: Sequence[Protein],
     classes: Mapping[str, str],
     title: str,
@@ -27,14 +28,14 @@ def write_viewer(
 
     Args:
         path: the HTML file; its folder is made. Written whole or not at all.
-        records: one per protein, as ``proteins`` in interpretation/schema.json; ``true`` may be empty, and
-            then nothing is called right or wrong.
+        records: one per protein; where ``true`` is empty or not known in all, nothing is called right or
+            wrong.
         proteins: the residues that the records' indices count (N, CA, C, O in angstrom), in the same order.
         classes: class identifier -> name.
         title: heading of the page.
         note: a sentence under it, of what the reader should know of model and limits.
-        explanation: ``explanation`` of the same schema, or ``model`` of predictions.json; ``base`` is read
-            of it. None, or a base of None: an attention head, whose blobs have weights and no sum.
+        explanation: ``explanation`` of interpretation/schema.json, or ``model`` of predictions.json; its
+            ``base`` is read. None, or a base of None: an attention head, whose blobs have weights and no sum.
 
     Raises:
         BioBlobsError: a record and its protein differ in length, two have one id, or blobs have contributions
@@ -44,7 +45,7 @@ def write_viewer(
 
 
 def viewer_data(
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Chain],
     proteins: Sequence[Protein],
     classes: Mapping[str, str],
     note: str,

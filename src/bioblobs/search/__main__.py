@@ -99,7 +99,9 @@ def report(study: Study) -> str:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m bioblobs.search", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bioblobs.search", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--trials", type=int, default=20, help="trials that the study shall have in the end")
     parser.add_argument("--space", type=Path, default=Path("search.yaml"), help="keys, and what each may be")
     parser.add_argument("--study", default="search", help="name of the study, and of its experiments")

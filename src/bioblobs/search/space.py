@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bioblobs.config.flags import as_flags
 from bioblobs.config.parsing import parse
 from bioblobs.errors import BioBlobsError
-from bioblobs.stages.pipeline import as_flags
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -33,7 +33,7 @@ class Dimension:
     choices: tuple[str, ...] = ()
 
     def suggest(self, trial: Trial) -> str:
-        """What Optuna proposes for the key, as the text after ``-S key=``."""
+        """Propose a value by Optuna, as the text after ``-S key=``."""
         if self.kind == "choice":
             return str(trial.suggest_categorical(self.key, self.choices))
         if self.kind == "int":
@@ -110,5 +110,5 @@ def _number(key: str, entry: dict[str, Any], name: str) -> float:
 
 
 def _text(choice: Any) -> str:
-    """As ``-S key=value`` takes it."""
+    """Write a value for ``-S key=value``."""
     return choice if isinstance(choice, str) else json.dumps(choice)

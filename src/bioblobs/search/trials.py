@@ -12,10 +12,10 @@ from dvc.exceptions import DvcException
 from bioblobs.errors import BioBlobsError
 
 LAST_STAGE = "train_stage1"
-"""Where a trial ends: the test set is read once, for the trial that is chosen."""
+"""Last stage of a trial: the test set is read once, for the trial that is chosen."""
 METRICS = "metrics/stage_1.json"
 SCORE = "val_score"
-"""What is maximised, of METRICS: accuracy on the validation set, or Fmax."""
+"""Objective in METRICS: validation accuracy, or Fmax."""
 
 
 def command(name: str, overrides: Sequence[str]) -> list[str]:
@@ -39,7 +39,7 @@ def run_trial(name: str, overrides: Sequence[str], log: Path) -> float:
 
 
 def score(name: str) -> float:
-    """What the experiment ``name`` reached on the validation set."""
+    """Validation score of the experiment ``name``."""
     try:
         return float(dvc.api.metrics_show(METRICS, rev=name)[SCORE])
     except (DvcException, KeyError, TypeError, ValueError, FileNotFoundError) as error:

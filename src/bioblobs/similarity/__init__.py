@@ -1,1 +1,1 @@
-"""Pairs of chains that are alike, by sequence or by structure: one module per tool."""
+"""Pairs of similar chains, by sequence or by structure: one module per tool."""

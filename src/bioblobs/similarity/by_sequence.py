@@ -1,4 +1,4 @@
-"""Sequence identity between chains: what it is, and which tool finds it."""
+"""Sequence identity between chains: its definition, and the choice of the tool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bioblobs.similarity.hits import Hits
 
 SequenceTool = Literal["mmseqs", "opal"]
 MAX_EVALUE = 1e-3
-"""Alignments above are chance: a short chain finds a third of its residues in almost any long one."""
+"""Largest E-value of a hit: by chance, a short chain finds a third of its residues in almost any long one."""
 IDENTITY = (
     "identical residues of the best local alignment (BLOSUM62, gaps 11/1, E <= 0.001) "
     "over the length of the shorter chain"
@@ -25,14 +25,14 @@ IDENTITY = (
 def identity_hits(
     queries: Sequence[str], targets: Sequence[str] | None = None, tool: SequenceTool = "opal"
 ) -> Hits:
-    """Chains alike in sequence: :data:`IDENTITY`, as CD-HIT's global identity divides.
+    """Find chains that are similar in sequence: :data:`IDENTITY`, the divisor of CD-HIT's global identity.
 
-    Any two chains at identity t or more share an alignment of at least t of the shorter one, so no further
-    condition on coverage is needed.
+    Two chains at identity t share an alignment of at least t of the shorter one, so there is no further
+    condition on coverage.
 
     Args:
-        queries: one-letter sequences; what is not one of the 20 residues counts as X.
-        targets: what they are compared with; None: one another, each pair with query < target.
+        queries: one-letter sequences; letters other than the 20 residues count as X.
+        targets: sequences to compare with; None: the queries with one another, each pair with query < target.
         tool: mmseqs: MMseqs2, fast on tens of thousands of chains; opal: exhaustive, nothing is missed.
 
     Raises:
@@ -52,7 +52,7 @@ def identity_hits(
 
 
 def sequence_tool() -> SequenceTool:
-    """MMseqs2 where it is on PATH, the bundled aligner otherwise."""
+    """Choose MMseqs2 where it is on PATH, and pyopal otherwise."""
     return "mmseqs" if installed(mmseqs.PROGRAM) else "opal"
 
 

@@ -1,4 +1,4 @@
-"""Structural similarity between chains: what it is, and which tool finds it."""
+"""Structural similarity between chains: its definition, and the choice of the tool."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def structure_links(
     threshold: float,
     tool: StructureTool = "tmalign",
 ) -> Hits:
-    """Pairs of chains alike in structure at ``threshold`` or more: :data:`TM_SCORE`.
+    """Find pairs of chains similar in structure at ``threshold`` or more: :data:`TM_SCORE`.
 
-    The larger of the two normalisations counts, so a domain is alike to any chain that contains it.
+    The larger of the two normalisations counts, so a domain is similar to any chain that contains it.
 
     Args:
         sequences: for Foldseek's files.
@@ -50,5 +50,5 @@ def structure_links(
 
 
 def structure_tool() -> StructureTool:
-    """Foldseek where it is on PATH, the bundled aligner otherwise."""
+    """Choose Foldseek where it is on PATH, and TM-align otherwise."""
     return "foldseek" if installed(foldseek.PROGRAM) else "tmalign"

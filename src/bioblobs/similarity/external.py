@@ -1,4 +1,4 @@
-"""Programs that are used where they are installed."""
+"""External programs: whether they are installed, running them, their input and output tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bioblobs.similarity.hits import Hits
 
 
 def installed(program: str) -> bool:
-    """Whether the program is on PATH."""
+    """Tell whether a program is on PATH."""
     return shutil.which(program) is not None
 
 
 def call(command: Sequence[str]) -> None:
-    """Run a program quietly.
+    """Run a program, its output hidden.
 
     Raises:
         BioBlobsError: it failed; with the last line that it wrote.
@@ -32,15 +32,15 @@ def call(command: Sequence[str]) -> None:
 
 
 def write_fasta(path: Path, sequences: Sequence[str]) -> None:
-    """Sequences named by their place."""
+    """Write sequences, each named by its place."""
     path.write_text("".join(f">{place}\n{sequence}\n" for place, sequence in enumerate(sequences)))
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A table of tab-separated columns without a header, as the BLAST-like formats have it.
+    """Read a BLAST-like table: tab-separated columns without a header.
 
     Raises:
-        BioBlobsError: there is none, or it is not such a table.
+        BioBlobsError: there is no file, or it has other columns.
     """
     try:
         if not path.stat().st_size:
@@ -54,10 +54,11 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def as_hits(table: pd.DataFrame, within: bool) -> Hits:
-    """Hits from columns query, target, similarity and coverage.
+    """Convert columns query, target, similarity and coverage to hits.
 
-    ``within``: queries and targets are one set; a chain is then no hit of itself, and query < target
-    (a pair may be there twice: a search lists it in both directions, or misses one).
+    Args:
+        within: queries and targets are one set. A chain is then no hit of itself, and query < target (a pair
+            may come twice: a search lists it in both directions, or misses one).
     """
     query, target = table["query"].to_numpy(int), table["target"].to_numpy(int)
     similarity, coverage = table["similarity"].to_numpy(float), table["coverage"].to_numpy(float)

@@ -1,4 +1,4 @@
-"""Structural similarity through Foldseek (van Kempen et al. 2024), where it is installed."""
+"""Structural similarity by the program Foldseek (van Kempen et al. 2024)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COLUMNS = ("query", "target", "qtmscore", "ttmscore", "qcov")
 
 
 def search(sequences: Sequence[str], ca: Sequence[NDArray[np.float32]], threads: int) -> Hits:
-    """Pairs of chains with TM-scores of Foldseek's TM-align mode, each pair with query < target.
+    """Find pairs of chains and their TM-scores in Foldseek's TM-align mode, each pair with query < target.
 
     ``--alignment-type 1`` aligns by TM-align; ``qtmscore`` and ``ttmscore`` are normalised by the length of
     the query and of the target: the larger of the two counts. ``-e inf`` keeps what the prefilter found.
 
     Raises:
-        BioBlobsError: foldseek failed, or wrote something else than was asked for.
+        BioBlobsError: foldseek failed, or wrote another table.
     """
     with TemporaryDirectory(prefix="bioblobs-foldseek-") as name:
         folder = Path(name)
@@ -46,14 +46,14 @@ def search(sequences: Sequence[str], ca: Sequence[NDArray[np.float32]], threads:
         }
         files = [chains, chains, str(folder / "hits"), str(folder / "work")]
         call([PROGRAM, "easy-search", *files, *(word for pair in options.items() for word in pair)])
-        return parse(folder / "hits")
+        return read_hits(folder / "hits")
 
 
-def parse(path: Path) -> Hits:
-    """Hits from a table of :data:`COLUMNS`, chains named by their place, with or without a suffix.
+def read_hits(path: Path) -> Hits:
+    """Read a table of :data:`COLUMNS`, chains named by their place, with or without a suffix.
 
     Raises:
-        BioBlobsError: it is not such a table.
+        BioBlobsError: it has other columns or names.
     """
     table = read_table(path, COLUMNS)
     places = {
@@ -68,7 +68,7 @@ def parse(path: Path) -> Hits:
 
 
 def ca_pdb(sequence: str, ca: NDArray[np.float32]) -> str:
-    """A PDB file of C-alpha atoms, numbered from 1 (and again after 9,999: the format has four digits)."""
+    """Write C-alphas as PDB text, numbered from 1 (and again after 9,999: the format has four digits)."""
     centred = ca - np.nanmean(ca, axis=0)  # large coordinates would not fit the format's columns
     names = [ProteinSequence.convert_letter_1to3(letter) for letter in decode(encode(sequence))]
     rows = (

@@ -1,4 +1,4 @@
-"""Pairs of chains that a search found alike."""
+"""Hits of a search: pairs of similar chains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Hits:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, int, float, float]]) -> Hits:
-        """From (query, target, similarity, coverage)."""
+        """Convert rows (query, target, similarity, coverage)."""
         table = np.array(list(rows), np.float64).reshape(-1, 4)
         return cls(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3])
 
@@ -35,14 +35,14 @@ class Hits:
         return len(self.query)
 
     def at_least(self, threshold: float) -> Hits:
-        """Those of at least this similarity."""
+        """Keep hits of at least this similarity."""
         keep = self.similarity >= threshold
         return Hits(self.query[keep], self.target[keep], self.similarity[keep], self.coverage[keep])
 
     def best(self, queries: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Each query's most similar target, its similarity and coverage; -1, 0 and 0 where it has no hit.
+        """Find each query's most similar target, its similarity and coverage; -1, 0 and 0 without a hit.
 
-        Of equally similar targets, the one that covers more, then the first.
+        Of equally similar targets, take the one that covers more, then the first.
         """
         order = np.lexsort((self.target, -self.coverage, -self.similarity, self.query))
         query, first = np.unique(self.query[order], return_index=True)

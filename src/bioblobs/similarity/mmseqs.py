@@ -1,4 +1,4 @@
-"""Sequence identity through MMseqs2 (Steinegger & Söding 2017), where it is installed."""
+"""Sequence identity by the program MMseqs2 (Steinegger & Söding 2017)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bioblobs.similarity.hits import Hits
 
 PROGRAM = "mmseqs"
 SENSITIVITY = "7.5"
-"""The most sensitive k-mer prefilter that MMseqs2 names."""
+"""Most sensitive k-mer prefilter that MMseqs2 names."""
 
 
 def search(queries: Sequence[str], targets: Sequence[str] | None, max_evalue: float, threads: int) -> Hits:
-    """See :func:`bioblobs.similarity.opal.search`; pairs that the k-mer prefilter misses are not found.
+    """Find the hits of :func:`bioblobs.similarity.opal.search`, less those that the k-mer prefilter misses.
 
-    Identity is counted as the bundled route counts it (``--seq-id-mode 1``, matches over the shorter
-    sequence), and nothing is masked or corrected that it would not mask or correct.
+    Identity is counted as there (``--seq-id-mode 1``: matches over the shorter sequence), and nothing is
+    masked or corrected.
 
     Raises:
         BioBlobsError: mmseqs failed.

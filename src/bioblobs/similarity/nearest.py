@@ -1,4 +1,4 @@
-"""How much of the test set a model has seen: the nearest training chain of each val and test chain."""
+"""Nearest training chain of each val and test chain: how much of them a model has seen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BIN = 0.05
 
 @dataclass(frozen=True)
 class Nearest:
-    """Each query's most similar training chain; arrays as :meth:`Hits.best` gives them."""
+    """Most similar training chain per query; arrays of :meth:`Hits.best`."""
 
     target: NDArray[np.int64]
     similarity: NDArray[np.float64]
@@ -27,7 +27,7 @@ class Nearest:
 
     @classmethod
     def of(cls, hits: Hits, queries: Sequence[str], targets: Sequence[str]) -> Nearest:
-        """From a search; a training chain of the very same sequence counts even where no search finds it."""
+        """Take the best hits; a training chain of the same sequence counts even if the search missed it."""
         target, similarity, coverage = hits.best(len(queries))
         first = {sequence: place for place, sequence in reversed(list(enumerate(targets)))}
         for place, sequence in enumerate(queries):
@@ -36,7 +36,7 @@ class Nearest:
         return cls(target, similarity, coverage)
 
     def summary(self, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Counts and quantiles over some of the queries; a query that is like no target counts as 0."""
+        """Count, and compute quantiles over some of the queries; a query without a hit counts as 0."""
         values = self.similarity[rows]
         if not len(values):
             return {"proteins": 0}
@@ -50,7 +50,7 @@ class Nearest:
 
 
 def histogram(similarity: NDArray[np.float64], groups: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """One row a group and bin of :data:`BIN` (``similarity``, its start): share of the group's chains."""
+    """Compute the share of a group's chains per bin of :data:`BIN` (``similarity``: its start)."""
     starts = np.round(np.arange(0, 1 + BIN / 2, BIN), 2)
     place = np.minimum((similarity / BIN + 1e-9).astype(int), len(starts) - 1)
     of = np.array(groups)

@@ -1,6 +1,6 @@
-"""TM-scores by TM-align (Zhang & Skolnick 2005), in several processes: the bundled route (tmtools).
+"""TM-align (Zhang & Skolnick 2005) by tmtools, and the searches that use it where Foldseek is not installed.
 
-Processes, because TM-align keeps its state in globals: threads of one process would never end.
+Searches use processes, because TM-align keeps its state in globals: threads of one process would never end.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import tmtools
@@ -17,33 +18,55 @@ from scipy.cluster.hierarchy import DisjointSet
 from tqdm import tqdm
 
 from bioblobs.similarity.hits import Hits
-from bioblobs.similarity.states import candidates, states
+from bioblobs.similarity.threedi import candidates, states
 
 PER_CHAIN = 10
-"""Candidates of each chain that TM-align looks at, at least."""
+"""Fewest candidates per chain that are aligned."""
 ALIKE = 1.5
-"""3Di score a residue from which every pair is a candidate: two pairs in five are then at TM-score 0.5."""
+"""3Di score per residue from which every pair is a candidate: of those, two in five reach TM-score 0.5."""
 SHORTEST = 5
-"""TM-align needs a few residues; shorter chains are like no other."""
+"""Fewest residues that TM-align takes; shorter chains are similar to no other."""
 _CHUNK = 8
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def tm_score(pair: Pair) -> tuple[float, float]:
-    """(TM-score, share of the first chain aligned); normalised by the shorter chain, the larger of both."""
-    first, second = (np.ascontiguousarray(xyz, np.float64) for xyz in pair)
-    if min(len(first), len(second)) < SHORTEST:
-        return 0.0, 0.0
-    result = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
+class Alignment(NamedTuple):
+    """Alignment of two chains by TM-align, whatever their sequences.
+
+    Attributes:
+        by_first: TM-score over the length of the first chain.
+        by_second: TM-score over the length of the second chain.
+        rmsd: of the aligned residues, in angstrom.
+        aligned: number of aligned residues.
+    """
+
+    by_first: float
+    by_second: float
+    rmsd: float
+    aligned: int
+
+
+def tm_align(first: NDArray[np.floating], second: NDArray[np.floating]) -> Alignment:
+    """Align two chains of (L, 3) C-alphas, each of :data:`SHORTEST` residues or more."""
+    one, other = (np.ascontiguousarray(xyz, np.float64) for xyz in (first, second))
+    result = tmtools.tm_align(one, other, "A" * len(one), "A" * len(other))
     aligned = sum(a != "-" and b != "-" for a, b in zip(result.seqxA, result.seqyA, strict=True))
-    return max(result.tm_norm_chain1, result.tm_norm_chain2), aligned / len(first)
+    return Alignment(result.tm_norm_chain1, result.tm_norm_chain2, result.rmsd, aligned)
+
+
+def tm_score(pair: Pair) -> tuple[float, float]:
+    """Compute the larger of both TM-scores of a pair, and the share of the first chain that is aligned."""
+    if min(map(len, pair)) < SHORTEST:
+        return 0.0, 0.0
+    found = tm_align(*pair)
+    return max(found.by_first, found.by_second), found.aligned / len(pair[0])
 
 
 def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: int) -> Hits:
-    """Pairs of chains at TM-score ``threshold`` or more, as many as it takes to join what belongs together.
+    """Find pairs at TM-score ``threshold`` or more, as many as single linkage needs.
 
-    Candidates by 3Di states, most alike first; a pair that earlier pairs have joined already is not aligned.
+    Candidates come by 3Di states, most alike first; a pair that earlier pairs have joined is not aligned.
     """
     chains = [xyz[np.isfinite(xyz).all(1)] for xyz in ca]
     pairs = candidates([states(xyz) or "X" for xyz in chains], None, PER_CHAIN, ALIKE, threads)
@@ -66,7 +89,7 @@ def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: i
 def nearest_pairs(
     queries: Sequence[NDArray[np.float32]], targets: Sequence[NDArray[np.float32]], most: int, threads: int
 ) -> Hits:
-    """TM-scores of each query with the ``most`` targets whose 3Di states are most alike."""
+    """Compute TM-scores of each query with the ``most`` targets whose 3Di states are most alike."""
     names = [[states(xyz) for xyz in chains] for chains in (queries, targets)]
     pairs = candidates(names[0], names[1], most, np.inf, threads)
     with _workers(threads) as pool:

@@ -1,1 +1,1 @@
-"""Many proteins: sources, labels, splits, packed store, batches."""
+"""Sources of labelled proteins, and their preparation as a packed store."""

@@ -1,8 +1,7 @@
-"""Your own structures: a folder of PDB and mmCIF files, and a table that labels their chains."""
+"""Source of your own structures: a folder of PDB and mmCIF files, and a table that labels their chains."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import decode
+from bioblobs.proteins.geometry import CA_ATOM
 from bioblobs.proteins.record import Protein, ProteinError, usable
-from bioblobs.sources.folder_scan import Scratch, scan
+from bioblobs.sources.folder_scan import Scratch, Stored, scan
 from bioblobs.sources.folder_table import Entry, find_table, read_table
 from bioblobs.sources.selection import wanted
 from bioblobs.sources.tasks import split_column, task_of
@@ -23,32 +23,32 @@ from bioblobs.splits import SPLITS
 from bioblobs.splits.assign import check_threshold
 from bioblobs.structures.files import find_structures, stem_of
 
-Item = bytes | ProteinError
-"""A pickled protein of this process's own scratch file, or why there is none."""
+Item = Stored | ProteinError
+"""Protein as the temporary file holds it, or the reason why there is none."""
 
 
 class FolderSource:
-    """Reads the chains that ``data.table`` names from the files of ``data.folder``.
+    """Read the chains that ``data.table`` names from the files of ``data.folder``.
 
-    A file that cannot be read, or has no such chain, costs its own rows and nothing else.
+    A file that cannot be read, or has no such chain, loses its own rows only.
     """
 
     def __init__(self, data: DataConfig) -> None:
         self.data, self.folder = data, Path(data.folder)
         self.listing = read_table(self.folder, data.table)
         if not self.listing.has_splits:
-            check_threshold(data)
+            check_threshold(data.split, data.split_similarity_threshold)
         self.scratch = Scratch()
         self.errors: dict[int, ProteinError] = {}
         self.split_name = "split column of the table" if self.listing.has_splits else split_column(data)
 
     def left_out(self) -> dict[str, int]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         count = len(self.listing.unlisted)
         return {"file that the table does not name": count} if count else {}
 
     def table(self) -> pd.DataFrame:
-        """See :class:`~bioblobs.sources.source.Source`; file and chain are as the table has them."""
+        """Implement :class:`~bioblobs.sources.source.Source`, with file and chain as the table names them."""
         entries = self.listing.entries
         frame = pd.DataFrame(
             {
@@ -69,21 +69,21 @@ class FolderSource:
         return frame
 
     def items(self, rows: Sequence[int]) -> Iterator[Item]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         for row in rows:
             yield self.errors[row] if row in self.errors else self.scratch.get(row)
 
     @staticmethod
     def read(item: Item) -> list[Protein | ProteinError]:
-        """See :class:`~bioblobs.sources.source.Source`."""
-        return [item if isinstance(item, ProteinError) else pickle.loads(item)]
+        """Implement :class:`~bioblobs.sources.source.Source`."""
+        return [item if isinstance(item, ProteinError) else item.protein()]
 
     def class_names(self) -> dict[str, str]:
-        """See :class:`~bioblobs.sources.source.Source`: labels are their own names."""
+        """Implement :class:`~bioblobs.sources.source.Source`: labels are their own names."""
         return {}
 
     def _scan(self) -> tuple[list[str], list[str]]:
-        """Read every file once; the id and the usable residues' sequence of each row."""
+        """Read every file once; return id and sequence of the usable residues per row."""
         entries = self.listing.entries
         of_file: dict[Path, list[int]] = {}
         for row, entry in enumerate(entries):
@@ -106,7 +106,7 @@ class FolderSource:
         return self._distinct(chains), sequences
 
     def _distinct(self, chains: list[str]) -> list[str]:
-        """Ids that tell all rows apart: with folders, or the whole file name, where its stem is not enough.
+        """Make unique ids: with folders, or the whole file name, where the stem is not enough.
 
         Raises:
             BioBlobsError: two rows name one chain of one file.
@@ -133,7 +133,7 @@ class FolderSource:
         return names
 
     def _assign(self, frame: pd.DataFrame, sequences: list[str]) -> list[str]:
-        """A split for the rows that will be used."""
+        """Assign a split to the rows that will be used."""
         from bioblobs.splits.assign import assign_splits
 
         split = [SPLITS[0]] * len(frame)  # of rows that selection will drop anyway, for reasons of its own
@@ -145,7 +145,10 @@ class FolderSource:
             [sequences[row] for row in rows],
             CAlphas(self.scratch, rows),
             [frame["labels"][row] for row in rows],
-            self.data,
+            self.data.split,
+            self.data.split_similarity_threshold,
+            self.data.split_fractions,
+            self.data.seed,
         )
         for row, name in zip(rows, chosen, strict=True):
             split[row] = name
@@ -153,7 +156,7 @@ class FolderSource:
 
 
 class CAlphas(Sequence[NDArray[np.float32]]):
-    """(L, 3) C-alphas of the usable residues of each row, read when asked for."""
+    """C-alphas (L, 3) of the usable residues per row, read on access."""
 
     def __init__(self, scratch: Scratch, rows: list[int]) -> None:
         self.scratch, self.rows = scratch, rows
@@ -168,12 +171,12 @@ class CAlphas(Sequence[NDArray[np.float32]]):
     def __getitem__(self, index: int | slice) -> NDArray[np.float32] | CAlphas:
         if isinstance(index, slice):
             return CAlphas(self.scratch, self.rows[index])
-        protein: Protein = pickle.loads(self.scratch.get(self.rows[index]))
-        return usable(protein)[0].coordinates[:, 1]
+        protein = self.scratch.get(self.rows[index]).protein()
+        return usable(protein)[0].coordinates[:, CA_ATOM]
 
 
 def folder_state(data: DataConfig) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of the table and of every file that is a structure or that it names."""
+    """List name, size and time of change of the table, of every structure file and of every file it names."""
     folder = Path(data.folder)
     named = {entry.path for entry in read_table(folder, data.table).entries if entry.path}
     files = [find_table(folder, data.table), *sorted({*find_structures(folder), *named})]
@@ -182,6 +185,6 @@ def folder_state(data: DataConfig) -> list[tuple[str, int, int]]:
 
 
 def _name(entry: Entry, chain: str) -> str:
-    """``<file stem>_<chain>``, or the stem where the file has no chain ids."""
+    """Make ``<file stem>_<chain>``, or the stem where the file has no chain ids."""
     stem = stem_of(entry.path) if entry.path else entry.file
     return f"{stem}_{chain}" if chain else stem

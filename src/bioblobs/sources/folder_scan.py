@@ -1,34 +1,38 @@
-"""One pass over structure files: each is parsed once, and what was read waits in a temporary file."""
+"""Read structure files in one pass; proteins wait in a temporary file until they are written."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.sources.parallel import ordered_map
+from bioblobs.store.blocks import RESIDUE_ARRAYS
 from bioblobs.structures.files import StructureError
 from bioblobs.structures.reader import read_chains
 
 Outcome = tuple[Protein, str] | ProteinError
-"""A protein with the name of its chain in the file, or why there is none."""
+"""Protein with the name of its chain in the file, or the reason why there is none."""
 Request = tuple[str, tuple[str, ...]]
-"""A file, and the chains that are wanted of it."""
+"""File, and the names of its chains to read."""
 CHUNK = 8
 """Files that a process gets at a time."""
+_RESIDUE = np.dtype([(name, dtype, shape) for name, (dtype, shape) in RESIDUE_ARRAYS.items()])
+"""One residue in the temporary file, unpadded."""
 
 
 def scan(requests: list[Request], workers: int) -> Iterator[list[Outcome]]:
-    """What each request asks for, in order; parsed by several processes where that pays.
+    """Yield the outcomes of each request, in order; parse in several processes where that pays.
 
     Args:
-        workers: most processes; 0: one a core.
+        workers: most processes; 0: one per core.
     """
     made = ordered_map(_read_chunk, requests, len(requests), CHUNK, workers)
     progress = tqdm(desc="read structures", total=len(requests), unit="file", mininterval=1)
@@ -39,7 +43,7 @@ def scan(requests: list[Request], workers: int) -> Iterator[list[Outcome]]:
 
 
 def read_request(request: Request) -> list[Outcome]:
-    """The chains of one file."""
+    """Read the chains of one file."""
     name, chains = request
     try:
         found = read_chains(name)
@@ -58,22 +62,47 @@ def _read_chunk(requests: list[Request]) -> list[list[Outcome]]:
     return [read_request(request) for request in requests]
 
 
+class Stored(NamedTuple):
+    """Protein in plain data, cheap to hand to another process.
+
+    Attributes:
+        id: of the protein.
+        content: its residues, :data:`_RESIDUE` each.
+    """
+
+    id: str
+    content: bytes
+
+    @classmethod
+    def of(cls, protein: Protein) -> Stored:
+        """Convert a protein."""
+        rows = np.empty(len(protein), _RESIDUE)
+        for name in RESIDUE_ARRAYS:
+            rows[name] = getattr(protein, name)
+        return cls(protein.id, rows.tobytes())
+
+    def protein(self) -> Protein:
+        """Convert back."""
+        rows = np.frombuffer(self.content, _RESIDUE)
+        return Protein(self.id, **{name: rows[name].copy() for name in RESIDUE_ARRAYS})
+
+
 class Scratch:
-    """Proteins in a file that has no name: it is gone with the process, and no later run can find it."""
+    """Temporary file of proteins. It has no name: it is gone with the process, and no other can find it."""
 
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile(prefix="bioblobs-")  # noqa: SIM115 (open as long as its owner)
-        self.spans: dict[int, tuple[int, int]] = {}
+        self.spans: dict[int, tuple[str, int, int]] = {}
         weakref.finalize(self, self.file.close)
 
     def put(self, row: int, protein: Protein) -> None:
         """Keep a protein under its row."""
-        content = pickle.dumps(protein, protocol=5)
-        self.spans[row] = (self.file.seek(0, os.SEEK_END), len(content))
-        self.file.write(content)
+        stored = Stored.of(protein)
+        self.spans[row] = (stored.id, self.file.seek(0, os.SEEK_END), len(stored.content))
+        self.file.write(stored.content)
 
-    def get(self, row: int) -> bytes:
-        """A row's protein, pickled."""
-        start, size = self.spans[row]
+    def get(self, row: int) -> Stored:
+        """Return the protein of a row."""
+        name, start, size = self.spans[row]
         self.file.seek(start)
-        return self.file.read(size)
+        return Stored(name, self.file.read(size))

@@ -1,4 +1,4 @@
-"""The table of a folder of structures: which chain of which file, its labels and its split."""
+"""Table of a folder of structures: file, chain, labels and split."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bioblobs.splits import SPLITS
 from bioblobs.structures.files import find_structures, stem_of
 
 NAMES = ("labels.csv", "labels.tsv")
-"""Where the table is looked for."""
+"""Default names of the table."""
 LABEL_SEPARATOR = "|"
-"""Between the labels of a chain that has several."""
+"""Separator between the labels of one chain."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table.
+    """Row of the table.
 
     Attributes:
         line: its line in the file, for messages.
@@ -41,12 +41,12 @@ class Entry:
 
 @dataclass
 class FolderTable:
-    """The rows of a table.
+    """Table of a folder.
 
     Attributes:
         path: of the table.
         entries: its rows in order.
-        has_splits: whether it has the column ``split``.
+        has_splits: True if it has the column ``split``.
         unlisted: structure files in the folder that no row names.
     """
 
@@ -57,7 +57,7 @@ class FolderTable:
 
 
 def find_table(folder: Path, name: str | None) -> Path:
-    """The table of a folder.
+    """Find the table of a folder.
 
     Args:
         name: of the table, within the folder; None: labels.csv or labels.tsv.
@@ -103,7 +103,7 @@ def read_table(folder: Path, name: str | None) -> FolderTable:
 
 
 class _Files:
-    """Structure files of a folder by the ways in which a table may name them."""
+    """Structure files of a folder, by the names that a table may give them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.all = folder, find_structures(folder)
@@ -113,13 +113,13 @@ class _Files:
             self.by_name.setdefault(inside.with_name(stem_of(path)).as_posix(), []).append(path)
 
     def find(self, name: str) -> list[Path]:
-        """Files of that name, which lies in the folder, with or without its suffix."""
+        """Find the files of a name, with or without its suffix."""
         exact = self.folder / name
         return [exact] if exact.is_file() else self.by_name.get(PurePosixPath(name).as_posix(), [])
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line and cells of every row, under lower-case column names."""
+    """Yield line number and cells of every row, under lower-case column names."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=_delimiter(path, file.readline()), strict=True)

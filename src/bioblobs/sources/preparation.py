@@ -1,4 +1,4 @@
-"""Source -> packed store and data report."""
+"""Preparation of a source as a packed store and data report."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from bioblobs.store.writer import StoreWriter
 REPORT = "report"
 """Folder of the data report in a store."""
 CHUNK = 32
-"""Items that a worker gets at a time."""
+"""Items per task of a worker."""
 
 
 @dataclasses.dataclass
 class DataReport:
-    """What was prepared.
+    """Report of the prepared data.
 
     Attributes:
         summary: counts for metrics/data.json.
-        classes: one row a (class, split): class, name, group (the split), order (of the split), proteins.
-        lengths: one row a protein: split, length.
-        dropped: one row a reason: reason, proteins.
-        skipped: one row a protein that could not be used: id, where known file and chain, reason.
+        classes: one row per class and split: class, name, group (the split), order (of the split), proteins.
+        lengths: one row per protein: split, length.
+        dropped: one row per reason: reason, proteins.
+        skipped: one row per protein that could not be used: id, where known file and chain, reason.
     """
 
     summary: dict[str, Any]
@@ -51,14 +51,14 @@ class DataReport:
     skipped: pd.DataFrame
 
     def length_histogram(self, width: int = 50) -> pd.DataFrame:
-        """One row a split (``group``) and bin of ``width`` residues (``length``, its start): proteins."""
+        """Count proteins per split (``group``) and bin of ``width`` residues (``length``: its start)."""
         bins = self.lengths["length"] // width * width
         counts = self.lengths.assign(length=bins).value_counts(["split", "length"], sort=False)
         every = pd.MultiIndex.from_product([SPLITS, sorted(bins.unique())], names=["group", "length"])
         return counts.reindex(every, fill_value=0).rename("proteins").reset_index()
 
     def write(self, folder: Path) -> None:
-        """One small file a part."""
+        """Write one small file per part."""
         write_json(folder / "data.json", self.summary)
         write_table(folder / "data_classes.csv", self.classes)
         write_table(folder / "data_lengths.csv", self.length_histogram())
@@ -124,7 +124,7 @@ def prepare_store(
 
 
 def _readable(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows without an error, their index kept, and those with one."""
+    """Divide the rows into those without and those with an error; keep their index."""
     if "error" not in table:
         return table, table.iloc[:0].assign(error="")
     failed = table["error"].notna()
@@ -132,7 +132,7 @@ def _readable(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _skipped(failed: list[pd.DataFrame]) -> pd.DataFrame:
-    """One row a skipped protein: id, where the source says file and chain, reason."""
+    """Make the table of skipped proteins: id, file and chain where known, reason."""
     table = pd.concat(failed).rename(columns={"error": "reason"})
     return table[["id", *(name for name in ("file", "chain") if name in table), "reason"]]
 
@@ -140,7 +140,7 @@ def _skipped(failed: list[pd.DataFrame]) -> pd.DataFrame:
 def _write_proteins(
     source: Source, rows: list[int], data: DataConfig, writer: StoreWriter
 ) -> tuple[list[str | None], int]:
-    """Append the proteins of ``rows``; what came of each, and how many residues were incomplete."""
+    """Append the proteins of ``rows``; return the outcome of each and the number of incomplete residues."""
     make = partial(_read_block, source.read, data.edge_types)
     outcomes: list[str | None] = []
     incomplete = 0

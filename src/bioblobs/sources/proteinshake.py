@@ -1,4 +1,4 @@
-"""ProteinShake's four data sets (Kucera et al., NeurIPS 2023), from the files that it publishes.
+"""Source of ProteinShake's four data sets (Kucera et al., NeurIPS 2023), from its published files.
 
 Labels and splits come from the residue-level file, backbone atoms from the atom-level one. The labels are
 those of ProteinShake's own tasks (docs/data.md names the differences); its task classes are not used to
@@ -25,12 +25,12 @@ from bioblobs.splits import SPLITS
 
 
 class Asked(NamedTuple):
-    """Proteins of one block of the atom file.
+    """Block of the atom file, and the wanted proteins in it.
 
     Attributes:
-        block: undecoded; decoding is what takes long.
+        block: undecoded, since decoding takes most of the time.
         ids: of all its proteins, as the residue file has them.
-        chosen: places in the block of those that are asked for.
+        chosen: places in the block of the wanted ones.
     """
 
     block: Block
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 class ProteinShakeSource:
-    """Reads ``<data_dir>/raw/<dataset_name>/<Dataset>.{residue,atom}.avro``."""
+    """Read ``<data_dir>/raw/<dataset_name>/<Dataset>.{residue,atom}.avro``."""
 
     def __init__(self, data: DataConfig) -> None:
         self.data, self.split_name = data, split_column(data)
@@ -56,14 +56,14 @@ class ProteinShakeSource:
         self._check_fields(first["protein"])
 
     def table(self) -> pd.DataFrame:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         rows = [self._row(record["protein"]) for record in records(self.residue_file)]
         table = pd.DataFrame(rows, columns=["id", "length", "labels", "split"])
         self.ids: list[str] = table["id"].tolist()
         return table
 
     def items(self, rows: Sequence[int]) -> Iterator[Asked]:
-        """See :class:`~bioblobs.sources.source.Source`; every block of the file is checked to be there."""
+        """Implement :class:`~bioblobs.sources.source.Source`; check that every block of the file is there."""
         wanted, end = set(rows), 0
         for block in blocks(self.atom_file):
             end = block.row + block.size
@@ -76,18 +76,18 @@ class ProteinShakeSource:
 
     @staticmethod
     def read(item: Asked) -> list[Protein | ProteinError]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         records = decode(item.block)
         if [record["protein"]["ID"] for record in records] != item.ids:
             raise _strangers(item.block.path)
         return [_protein(records[place]) for place in item.chosen]
 
     def class_names(self) -> dict[str, str]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         return EC_NAMES if self.data.dataset_name == "enzymecommission" else {}
 
     def left_out(self) -> dict[str, int]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         return {}
 
     def _row(self, protein: dict[str, Any]) -> tuple[str, int, tuple[str, ...], str]:
@@ -96,7 +96,7 @@ class ProteinShakeSource:
         return protein["ID"], len(protein["sequence"]), labels_of(protein, self.data), known
 
     def _check_fields(self, protein: dict[str, Any]) -> None:
-        """ProteinShake falls back to an unseeded random split where the column is missing."""
+        """Refuse missing columns; without a split ProteinShake would make an unseeded random one."""
         check_split_column(self.split_name, list(protein), self.data)
         field = label_field(self.data)
         if missing := {field, "ID", "sequence"} - set(protein):
@@ -107,13 +107,13 @@ class ProteinShakeSource:
 
 
 def _strangers(path: Path) -> BioBlobsError:
-    """Labels come from one file and coordinates from the other: they must list the same proteins."""
+    """Make the error for two files, of labels and of coordinates, that list different proteins."""
     other = path.with_name(path.name.replace(".atom.", ".residue."))
     return BioBlobsError(f"{path}: not the proteins of {other}; fetch both again")
 
 
 def label_field(data: DataConfig) -> str:
-    """Field of a protein that holds its labels."""
+    """Name the field of a protein that holds its labels."""
     if data.dataset_name == "scop":
         return f"SCOP-{SCOP_LEVELS[data.scop_level].upper()}"
     fields = {"enzymecommission": "EC", "geneontology": "molecular_function", "proteinfamily": "Pfam"}
@@ -121,7 +121,7 @@ def label_field(data: DataConfig) -> str:
 
 
 def labels_of(protein: dict[str, Any], data: DataConfig) -> tuple[str, ...]:
-    """What ProteinShake's task would predict of a protein; several labels for geneontology only."""
+    """Labels of a protein in ProteinShake's task; several for geneontology only."""
     value = protein[label_field(data)]
     if data.dataset_name == "enzymecommission":
         return ec_labels([value], data.ec_level)

@@ -1,4 +1,8 @@
-"""One large file over HTTP: retried, resumed where it stopped, with a progress bar."""
+"""Download of one large file over HTTP: retried, resumed where it stopped, with a progress bar.
+
+Not pooch: it starts a broken download of several GB from the first byte, does not retry a broken body with
+what has come, and does not look at the free space.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +28,14 @@ WHOLE, PART, BEYOND = 200, 206, 416
 
 
 class FetchError(Exception):
-    """Why a file could not be fetched, in a few words."""
+    """Reason why a file could not be fetched, in a few words."""
 
 
 def fetch(url: str, part: Path) -> None:
-    """Write the file at ``url`` to ``part``, going on after what is there already.
+    """Download ``url`` to ``part``, after the bytes that are there already.
 
-    A connection that breaks is taken up again as long as bytes still arrive. What has come stays in
-    ``part`` whatever happens, also if the process is killed, for the next call.
+    A broken connection is made again as long as bytes still arrive. The bytes so far stay in ``part`` for
+    the next call, also if the process is killed.
 
     Raises:
         FetchError: no network, an answer such as 404, or too little room on the disk.
@@ -55,12 +59,12 @@ def fetch(url: str, part: Path) -> None:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file; 0: there is none."""
+    """Return the size of a file in bytes; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
 def require_space(place: Path, size: int) -> None:
-    """Refuse to write ``size`` bytes into the folder of ``place`` if they do not fit.
+    """Check that ``size`` bytes fit on the disk of ``place``.
 
     Raises:
         FetchError: with both numbers.
@@ -71,7 +75,7 @@ def require_space(place: Path, size: int) -> None:
 
 
 def _session() -> requests.Session:
-    """Retries what fails before the body begins: no connection, too many requests, a server's bad moment."""
+    """Make a session that retries requests that fail before the body begins."""
     retry = Retry(
         total=RETRIES,
         connect=min(3, RETRIES),
@@ -104,7 +108,7 @@ def _fetch_rest(session: requests.Session, url: str, part: Path) -> None:
 
 
 def _begins_at(answer: requests.Response) -> int | None:
-    """Where in the file the body of an answer begins."""
+    """Find where in the file the body of an answer begins; None if it does not say."""
     if answer.status_code == WHOLE:
         return 0
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
@@ -112,7 +116,7 @@ def _begins_at(answer: requests.Response) -> int | None:
 
 
 def _write(answer: requests.Response, part: Path, start: int) -> None:
-    """Append the body after the first ``start`` bytes of ``part``; they are kept as they come."""
+    """Append the body after the first ``start`` bytes of ``part``, unbuffered."""
     length = answer.headers.get("Content-Length")
     rest = int(length) if length else None
     require_space(part, rest or 0)

@@ -1,4 +1,4 @@
-"""The embedded sample: 6,703 chains of the Protein Data Bank (data/sample/README.md)."""
+"""Source of the embedded sample: 6,703 chains of the Protein Data Bank (data/sample/README.md)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bioblobs.sources.source import check_split_column
 from bioblobs.sources.tasks import EC_NAMES, ec_labels, split_column, task_of
 
 CHAIN_COLUMNS = ("id", "chain", "sequence", "residue_number", "insertion_code", "origin", "backbone")
-"""What makes a protein."""
+"""Columns that a protein is made of."""
 _BATCH_ROWS = 256
 
 
 class SampleSource:
-    """Reads ``<data_dir>/sample/chains.parquet``, coordinates row group by row group."""
+    """Read ``<data_dir>/sample/chains.parquet``, coordinates by row group."""
 
     def __init__(self, data: DataConfig) -> None:
         self.data, self.task = data, task_of(data)
@@ -42,7 +42,7 @@ class SampleSource:
         check_split_column(self.split_name, self.file.schema_arrow.names, data)
 
     def table(self) -> pd.DataFrame:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         column, split = self.task.sample_column, split_column(self.data)
         frame = self._read(["id", "length", column, split])
         labels = [_as_labels(value) for value in frame[column]]
@@ -53,7 +53,7 @@ class SampleSource:
         )
 
     def items(self, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        """See :class:`~bioblobs.sources.source.Source`: the cells of :data:`CHAIN_COLUMNS`."""
+        """Implement :class:`~bioblobs.sources.source.Source`: the cells of :data:`CHAIN_COLUMNS`."""
         wanted, row = iter(rows), 0
         target = next(wanted, None)
         for batch in self._batches(list(CHAIN_COLUMNS)):
@@ -68,11 +68,11 @@ class SampleSource:
 
     @staticmethod
     def read(item: tuple[Any, ...]) -> list[Protein | ProteinError]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         return [_protein(*item)]
 
     def class_names(self) -> dict[str, str]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         if self.task.name_kind is None:
             return EC_NAMES
         names = pd.read_csv(self.folder / "label_names.tsv", sep="\t", dtype=str)
@@ -80,7 +80,7 @@ class SampleSource:
         return dict(zip(names["id"], names["name"], strict=True))
 
     def left_out(self) -> dict[str, int]:
-        """See :class:`~bioblobs.sources.source.Source`."""
+        """Implement :class:`~bioblobs.sources.source.Source`."""
         return {}
 
     def _read(self, columns: list[str]) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def _protein(
 
 
 def decode_backbone(steps: Any, origin: Any) -> np.ndarray:
-    """(L, 4, 3) N, CA, C, O in angstrom from the sample's packing (data/sample/README.md).
+    """Unpack the sample's coordinates: (L, 4, 3) N, CA, C, O in angstrom (data/sample/README.md).
 
     ``steps`` are int16 hundredths of an angstrom, (4, 3, L) flattened: CA as steps along the chain,
     N and C from CA, O from C; ``origin`` is added at the end.
@@ -128,7 +128,7 @@ def decode_backbone(steps: Any, origin: Any) -> np.ndarray:
 
 
 def _as_labels(value: Any) -> tuple[str, ...]:
-    """Labels of one chain from a cell: a list, a number, or nothing."""
+    """Convert a cell, which is a list, a number or empty, to the labels of a chain."""
     if value is None:
         return ()
     if isinstance(value, np.ndarray | list):

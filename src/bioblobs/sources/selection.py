@@ -1,4 +1,4 @@
-"""From a source's table to the proteins, classes and labels of one data set."""
+"""Selection of proteins, classes and labels from a source's table."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bioblobs.sources.tasks import Task
 from bioblobs.splits import SPLITS
 
 UNSEEN = -1
-"""Label of a validation or test protein whose class no training protein has."""
+"""Label of a validation or test protein whose class has no training protein."""
 
 
 @dataclass
 class Selection:
-    """Which rows of a source's table make the data set.
+    """Rows of a source's table that make the data set.
 
     Attributes:
         table: the chosen rows, with ``row`` (their place in the source), in source order.
-        dropped: how many rows were left out, by reason.
+        dropped: number of rows left out, by reason.
     """
 
     table: pd.DataFrame
@@ -32,7 +32,7 @@ class Selection:
 
 
 def select(table: pd.DataFrame, task: Task, data: DataConfig) -> Selection:
-    """Apply the filters of the data keys, in the order in which they are counted.
+    """Apply the filters of the data keys, one after another.
 
     Raises:
         BioBlobsError: no training protein is left.
@@ -54,7 +54,7 @@ def select(table: pd.DataFrame, task: Task, data: DataConfig) -> Selection:
 def wanted(
     table: pd.DataFrame, task: Task, data: DataConfig, dropped: dict[str, int], has_splits: bool = True
 ) -> pd.DataFrame:
-    """The rows that labels, split and length let in, without rare labels; counts the others, by reason."""
+    """Keep rows by labels, split and length, without rare labels; count the others in ``dropped``."""
     table = _keep(table, table["labels"].map(len) > 0, "no label", dropped)
     if not task.multilabel:
         single = table["labels"].map(len) == 1
@@ -78,7 +78,7 @@ def _keep(table: pd.DataFrame, mask: pd.Series, reason: str, dropped: dict[str, 
 
 
 def _stratified(table: pd.DataFrame, size: int, task: Task, seed: int) -> pd.DataFrame:
-    """About ``size`` rows, the same share of every split and class, at least one of each."""
+    """Draw about ``size`` rows: the same share of every split and class, at least one of each."""
     keys = [table["split"]] if task.multilabel else [table["split"], table["labels"].map("".join)]
     rank = table.sample(frac=1, random_state=seed).groupby(keys).cumcount()
     group_size = table.groupby(keys)["id"].transform("size")
@@ -87,12 +87,12 @@ def _stratified(table: pd.DataFrame, size: int, task: Task, seed: int) -> pd.Dat
 
 
 def training_classes(table: pd.DataFrame) -> list[str]:
-    """Sorted class identifiers that training proteins have; nothing else defines the label map."""
+    """List the sorted classes of the training proteins, which define the label map."""
     return sorted({label for labels in table.loc[table["split"] == "train", "labels"] for label in labels})
 
 
 def encode_labels(table: pd.DataFrame, classes: list[str], task: Task) -> NDArray[np.int64 | np.bool_]:
-    """Labels as the store keeps them: (P,) class index or :data:`UNSEEN`; (P, C) bool if multi-label."""
+    """Encode labels: (P,) class index or :data:`UNSEEN`; (P, C) bool if multi-label."""
     index = {label: i for i, label in enumerate(classes)}
     if not task.multilabel:
         return np.array([index.get(labels[0], UNSEEN) for labels in table["labels"]], np.int64)

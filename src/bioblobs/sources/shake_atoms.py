@@ -1,7 +1,7 @@
-"""The backbone in ProteinShake's lists of atoms.
+"""Backbone of a protein from ProteinShake's lists of atoms.
 
-The files hold one list a property over all atoms; they drop insertion codes, alternate-location letters,
-HETATM records and all models but the first. What is done with what is left is in docs/data.md.
+The files hold one list per property over all atoms; they drop insertion codes, alternate-location letters,
+HETATM records and all models but the first. docs/data.md says how the rest is read.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SAME_PLACE_MAX = 2.0
 """Two atoms of one name and residue number closer than this (angstrom) are alternate locations of one atom;
 farther apart they are of two residues (neighbouring N are 2.6 angstrom apart or more)."""
 NO_CHAIN = "A"
-"""Chain where the file holds none (the single-chain data sets), as ProteinShake's PDB writer has it."""
+"""Chain id where the file holds none (single-chain data sets), as in ProteinShake's PDB writer."""
 
 
 def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:
-    """The residues with their backbone: sorted by chain and number as ProteinShake sorts them.
+    """Build a protein: residues in ProteinShake's order, by chain and number.
 
     Args:
         name: the protein's identifier.
-        atoms: lists atom_type, residue_number, residue_type, x, y, z and perhaps chain_id, one entry an atom.
+        atoms: lists atom_type, residue_number, residue_type, x, y, z, perhaps chain_id; one entry per atom.
 
     Raises:
         ProteinError: there is no backbone atom, or the lists do not fit each other.
@@ -50,7 +50,7 @@ def protein_from_atoms(name: str, atoms: dict[str, list[Any]]) -> Protein:
 
 
 def _columns(atoms: dict[str, list[Any]]) -> tuple[NDArray[Any], ...]:
-    """Name, residue number, type, chain and (M, 3) place of the backbone atoms; hydrogens fall out here."""
+    """Convert to name, residue number, type, chain and (M, 3) coordinates of the backbone atoms."""
     size = len(atoms["atom_type"])
     held = ("residue_number", "residue_type", *"xyz", *(["chain_id"] if "chain_id" in atoms else []))
     if {len(atoms[column]) for column in held} != {size}:
@@ -73,20 +73,20 @@ def _columns(atoms: dict[str, list[Any]]) -> tuple[NDArray[Any], ...]:
 
 
 def _encode(letters: NDArray[np.str_]) -> NDArray[np.uint8]:
-    """(M,) index of each residue type, all but single letters X; ``letters`` are two characters wide."""
+    """Encode residue types, (M,); all but single letters are X. ``letters`` are two characters wide."""
     code, second = letters.view(np.uint32).reshape(-1, 2).T
     known = (second == 0) & (code < 128)
     return encode(np.where(known, code, ord(SYMBOLS[-1])).astype(np.uint8).tobytes().decode())
 
 
 def _in_order(chain: NDArray[Any], number: NDArray[Any], place: NDArray[Any]) -> NDArray[np.intp]:
-    """Indices of the atoms by chain and residue number, those of later models left out.
+    """Sort the atoms by chain and residue number, without those of later models; return indices.
 
-    The files of ProteinShake pass untouched: they are sorted so, and hold the first model only. An atom
-    whose name its residue had before, with other residues in between, is one of a later model.
+    ProteinShake's own files are sorted so and hold the first model only. An atom whose name its residue had
+    before, with other residues in between, belongs to a later model.
     """
     labels = np.unique(chain, return_inverse=True)[1].astype(np.int64) << 32
-    key = labels + number  # (M,) one value a chain and number
+    key = labels + number  # (M,) one value per chain and number
     steps = np.diff(key)
     if (steps >= 0).all():
         return np.arange(len(key))
@@ -103,7 +103,7 @@ def _in_order(chain: NDArray[Any], number: NDArray[Any], place: NDArray[Any]) ->
 def _residues(
     chain: NDArray[Any], number: NDArray[Any], types: NDArray[Any], place: NDArray[Any], xyz: NDArray[Any]
 ) -> NDArray[np.intp]:
-    """(M,) residue of each atom.
+    """Assign each atom to a residue, (M,).
 
     Chain or number changes: another residue. Atoms of one number and type, no name twice, are one residue
     in whatever order. Else (52 and 52A, their codes dropped; alternate locations) another begins where the
@@ -129,7 +129,7 @@ def _residues(
 
 
 def _last_of_names(place: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(M, 4) index of the last atom of each name before each atom; -1: none."""
+    """Find the last atom of each name before each atom: (M, 4) index, -1 for none."""
     index = np.arange(len(place))[:, None]
     held = np.where(place[:, None] == np.arange(len(ATOMS)), index, -1)
     return np.concatenate([np.full((1, len(ATOMS)), -1), np.maximum.accumulate(held)[:-1]])

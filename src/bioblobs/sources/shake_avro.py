@@ -1,4 +1,4 @@
-"""Reading ProteinShake's avro files: block by block, with every kind of damage as one error."""
+"""Reader of ProteinShake's avro files, by block; every kind of damage is one error."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ DAMAGE = (
     SchemaParseException,
     UnknownType,
 )
-"""What fastavro raises on cut or overwritten files."""
+"""Exceptions of fastavro on cut or overwritten files."""
 COUNT_KEY = "number_of_proteins"
 
 
 class Block(NamedTuple):
-    """Some consecutive proteins as the file holds them, cheap to hand to another process.
+    """Consecutive proteins, undecoded: cheap to hand to another process.
 
     Attributes:
         path: the file.
@@ -49,10 +49,10 @@ class Block(NamedTuple):
 
 
 def blocks(path: Path) -> Iterator[Block]:
-    """The blocks of a file, undecoded.
+    """Yield the blocks of a file, undecoded.
 
     Raises:
-        BioBlobsError: the file is cut or damaged, or its count is not the one that it names.
+        BioBlobsError: the file is cut or damaged, or holds another number of proteins than it says.
     """
     row = 0
     with path.open("rb") as file, _damage(path, lambda: row):
@@ -67,20 +67,20 @@ def blocks(path: Path) -> Iterator[Block]:
 
 
 def decode(block: Block) -> list[dict[str, Any]]:
-    """The proteins of a block as ProteinShake has them: lists of Python numbers, 450 kB each."""
+    """Decode a block to ProteinShake's proteins: lists of Python numbers, 450 kB each."""
     content = io.BytesIO(block.content)
     with _damage(block.path, lambda: block.row):
         return [schemaless_reader(content, block.schema, None) for _ in range(block.size)]  # type: ignore[misc]
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:
-    """All proteins of a file, one block at a time."""
+    """Yield all proteins of a file, decoded by block."""
     for block in blocks(path):
         yield from decode(block)
 
 
 def count(path: Path) -> int:
-    """Number of proteins, without decoding them."""
+    """Count the proteins of a file without decoding them."""
     return sum(block.size for block in blocks(path))
 
 

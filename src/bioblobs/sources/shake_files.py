@@ -1,6 +1,6 @@
-"""ProteinShake's files on this machine: found, linked, unpacked or downloaded, and checked.
+"""Local copies of ProteinShake's files: found, linked, unpacked or downloaded, and checked.
 
-Addresses are those of the installed ProteinShake; nothing here names a server.
+Addresses are those of the installed ProteinShake.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ DATASET_CLASSES = {
 }
 RESOLUTIONS = ("residue", "atom")
 MANIFEST = "manifest.json"
-"""Size, protein count and SHA-256 of what was downloaded or unpacked here."""
+"""File of size, protein count and SHA-256 of each file that was downloaded or unpacked here."""
 
 
 def shake_root(data_dir: Path | str, dataset_name: str) -> Path:
-    """Folder of a data set's files."""
+    """Return the folder of a data set's files."""
     return Path(data_dir) / "raw" / dataset_name
 
 
 def shake_file(root: Path, dataset_name: str, resolution: str) -> Path:
-    """``<root>/<Dataset>.{residue,atom}.avro``."""
+    """Return ``<root>/<Dataset>.{residue,atom}.avro``."""
     return root / f"{DATASET_CLASSES[dataset_name]}.{resolution}.avro"
 
 
 def ensure_files(root: Path, dataset_name: str) -> None:
-    """Have both files of a data set, those that are there left as they are.
+    """Provide both files of a data set; check those that are there.
 
     A missing file is unpacked from ``<name>.gz`` beside it, or downloaded.
 
     Raises:
-        BioBlobsError: a file cannot be had, or is not what the manifest says.
+        BioBlobsError: a file cannot be provided, or differs from the manifest.
     """
     with _alone(root):
         for resolution in RESOLUTIONS:
@@ -63,7 +63,7 @@ def ensure_files(root: Path, dataset_name: str) -> None:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """One process at a time in a root, so that two queued runs do not write to one file."""
+    """Lock a folder, so that two queued runs do not write to one file."""
     handle = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -97,7 +97,7 @@ def _download(path: Path) -> None:
 
 
 def _release(path: Path) -> str:
-    """Address of the folder of ProteinShake's release, as the data set's own class has it."""
+    """Return the address of ProteinShake's release, as the data set's own class has it."""
     from proteinshake import datasets
 
     name = path.name.split(".")[0]
@@ -107,7 +107,7 @@ def _release(path: Path) -> str:
 
 
 def _published_md5(release: str) -> dict[str, str]:
-    """MD5 of each file of the release, by the repository's interface; nothing if it does not tell."""
+    """Ask the repository for the MD5 of each file of the release; empty without an answer."""
     record = release.replace("/records/", "/api/records/").removesuffix("/files")
     try:
         answer = requests.get(record, timeout=TIMEOUT[0])
@@ -123,7 +123,7 @@ def _note(path: Path, entry: dict[str, Any], origin: str) -> None:
 
 
 def _check(path: Path) -> None:
-    """Hold a file to the manifest; one that was put there by hand has no entry and is used as it is."""
+    """Compare a file with the manifest; one that was put there by hand has no entry and is used as it is."""
     manifest = path.with_name(MANIFEST)
     try:
         entry = json.loads(manifest.read_text()).get(path.name) if manifest.is_file() else None
@@ -145,7 +145,7 @@ def _digest(path: Path, kind: str) -> str:
 
 
 def _linked_from_workspace(path: Path) -> bool:
-    """In the temporary copy of a queued experiment: link the file from the workspace, if it has it.
+    """Link the file from the workspace, in the temporary copy of a queued experiment.
 
     DVC runs ``dvc exp run --queue`` in ``<workspace>/.dvc/tmp/exps/<name>`` (``--temp``: a folder deeper),
     where a relative data_dir is empty.

@@ -1,4 +1,4 @@
-"""What a source of proteins offers; every source becomes the same store."""
+"""Interface of a source of proteins; every source becomes the same store."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from bioblobs.proteins.record import Protein, ProteinError
 class Source(Protocol):
     """Proteins with labels and a split.
 
-    Reading is in two steps, so that the heavy one can be done by several processes: ``items`` runs in the
-    main process and hands out what is raw, and ``read`` makes proteins of it wherever it is called.
+    Reading has two steps, so that several processes can share the heavy one: ``items`` runs in the main
+    process and yields raw data; ``read`` makes proteins of it in any process.
 
     Attributes:
-        split_name: what assigned the splits.
+        split_name: origin of the splits.
     """
 
     split_name: str
 
     def table(self) -> pd.DataFrame:
-        """One row a protein, in the source's order: id, length, labels (tuple of str), split.
+        """List the proteins, one row each, in order: id, length, labels (tuple of str), split.
 
-        Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins, and so do
-        the rows that have a text in a column ``error``: what could not be read is known by then.
+        Columns ``file`` and ``chain``, where there are any, go to the report of skipped proteins. So do rows
+        with a text in a column ``error``, which cannot be read.
         """
 
     def items(self, rows: Sequence[int]) -> Iterator[Any]:
-        """Raw, small, picklable pieces that hold the proteins of ascending rows of the table, in order."""
+        """Yield small, picklable raw pieces that hold the proteins of ascending rows, in order."""
 
     @staticmethod
     def read(item: Any) -> list[Protein | ProteinError]:
-        """The proteins of one item; an error in place of one that cannot be read.
+        """Read the proteins of one item; an error in place of one that cannot be read.
 
         A static method or a function, so that worker processes get it by name.
         """
 
     def class_names(self) -> dict[str, str]:
-        """Readable name of class identifiers, where known."""
+        """Return readable names of classes, where known."""
 
     def left_out(self) -> dict[str, int]:
-        """How many things the table never lists, by reason."""
+        """Count things that the table does not list, by reason."""
 
 
 def open_source(data: DataConfig) -> Source:
-    """The source that ``data.source`` names."""
+    """Open the source that ``data.source`` names."""
     if data.source == "sample":
         from bioblobs.sources.sample import SampleSource
 
@@ -65,7 +65,7 @@ def open_source(data: DataConfig) -> Source:
 
 
 def source_state(data: DataConfig) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of each file that ``data.source`` reads."""
+    """List name, size and time of change of each file that ``data.source`` reads."""
     if data.source == "folder":
         from bioblobs.sources.folder import folder_state
 
@@ -76,7 +76,7 @@ def source_state(data: DataConfig) -> list[tuple[str, int, int]]:
 
 
 def check_split_column(column: str, available: Sequence[str], data: DataConfig) -> None:
-    """Refuse a split that the data do not bring (ProteinShake would make an unseeded random one)."""
+    """Refuse a split column that the data do not have (ProteinShake would make an unseeded random one)."""
     if column not in available:
         key = "data.split" if data.split == "random" else "data.split_similarity_threshold"
         splits = ", ".join(sorted(name for name in available if "split" in name)) or "none"

@@ -1,4 +1,4 @@
-"""The four tasks of the guide: what is predicted, and whether a protein has one class or several."""
+"""Tasks of the guide: their labels, single or multi-label."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SCOP_LEVELS = {"class": "cl", "fold": "cf", "superfamily": "sf", "family": "fa"}
 
 @dataclass(frozen=True)
 class Task:
-    """One task.
+    """Prediction task.
 
     Attributes:
-        name: as ``data.dataset_name`` has it.
+        name: value of ``data.dataset_name``.
         multilabel: a protein may have several classes: sigmoid, binary cross-entropy, Fmax.
-        min_class_size: classes with fewer chains are left out, unless ``data.min_class_size`` says.
+        min_class_size: classes with fewer chains are left out, unless ``data.min_class_size`` is set.
         sample_column: column of the sample that holds the labels.
         name_kind: kind of the labels in the sample's label_names.tsv; None: :data:`EC_NAMES`.
     """
@@ -39,7 +39,7 @@ class Task:
 
 
 def task_of(data: DataConfig) -> Task:
-    """The task that the data keys choose."""
+    """Return the task that the data keys choose."""
     if data.dataset_name == "enzymecommission":
         return Task("enzymecommission", False, 5, "ec_class" if data.ec_level == 1 else "ec", None)
     if data.dataset_name == "geneontology":
@@ -51,10 +51,10 @@ def task_of(data: DataConfig) -> Task:
 
 
 def ec_labels(numbers: Iterable[str], level: int) -> tuple[str, ...]:
-    """EC numbers cut to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
+    """Cut EC numbers to ``level`` fields (2.7 of 2.7.7.4 at level 2); shorter ones give none.
 
-    Several where the numbers part, be it at a lower level. ProteinShake's own ``ec_level`` takes the one
-    field alone (the 7), which joins unrelated enzymes.
+    Returns several labels where the numbers differ, at this level or above. ProteinShake's own ``ec_level``
+    takes one field alone (the 7), which joins unrelated enzymes.
     """
     fields = [number.split(".") for number in numbers]
     labels: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ def ec_labels(numbers: Iterable[str], level: int) -> tuple[str, ...]:
 
 
 def split_column(data: DataConfig) -> str:
-    """ProteinShake's name of the split column: ``random_split``, ``structure_split_0.7``, ..."""
+    """Return ProteinShake's name of the split column: ``random_split``, ``structure_split_0.7``, ..."""
     if data.split == "random":
         return "random_split"
     return f"{data.split}_split_{data.split_similarity_threshold:g}"

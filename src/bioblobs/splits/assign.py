@@ -1,4 +1,4 @@
-"""Chains -> train, val and test: whole clusters, sizes near the shares asked for, classes balanced."""
+"""Assign chains to train, val and test: whole clusters, sizes near the wanted shares, classes balanced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.similarity.by_sequence import identity_hits, sequence_tool
 from bioblobs.similarity.by_structure import structure_links, structure_tool
@@ -21,7 +20,7 @@ THRESHOLDS = {
     "sequence": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "structure": (0.5, 0.6, 0.7, 0.8, 0.9),
 }
-"""The values of data.split_similarity_threshold, ProteinShake's."""
+"""Values of data.split_similarity_threshold by kind of split, ProteinShake's."""
 TOLERANCE = 0.05
 """Shares that are off by more are pointed out."""
 
@@ -49,21 +48,26 @@ def assign_splits(
     sequences: Sequence[str],
     ca: Sequence[NDArray[np.float32]],
     labels: Sequence[tuple[str, ...]],
-    data: DataConfig,
+    kind: str,
+    threshold: float,
+    fractions: Sequence[float],
+    seed: int,
 ) -> list[str]:
-    """The split of each chain; says on stderr which tool decided, and whether the shares could be kept.
+    """Assign each chain to a split; print to stderr which tool decided, and whether the shares were kept.
 
     Args:
         sequences: one-letter sequence of each chain.
         ca: (L, 3) C-alphas of each chain in angstrom, NaN where missing; read once, by structure only.
         labels: classes of each chain, for the balance.
-        data: ``split``, ``split_similarity_threshold``, ``split_fractions``, ``seed`` (of the order of
-            clusters of one size).
+        kind: "random", "sequence" or "structure" (data.split).
+        threshold: highest similarity between splits; not used by random (data.split_similarity_threshold).
+        fractions: shares of train, val and test (data.split_fractions).
+        seed: of the order of clusters of one size (data.seed).
 
     Raises:
         BioBlobsError: a threshold that is none of :data:`THRESHOLDS`, too few clusters, or no tool.
     """
-    plan = plan_splits(sequences, ca, labels, data)
+    plan = plan_splits(sequences, ca, labels, kind, threshold, fractions, seed)
     for line in filter(None, (plan.summary, plan.warning)):
         tqdm.write(line, file=sys.stderr)
     return plan.splits
@@ -73,37 +77,35 @@ def plan_splits(
     sequences: Sequence[str],
     ca: Sequence[NDArray[np.float32]],
     labels: Sequence[tuple[str, ...]],
-    data: DataConfig,
+    kind: str,
+    threshold: float,
+    fractions: Sequence[float],
+    seed: int,
 ) -> SplitPlan:
-    """See :func:`assign_splits`; what was decided, and how."""
-    threshold = check_threshold(data)
+    """Return the assignment with its clusters and tool; arguments as in :func:`assign_splits`."""
+    threshold = check_threshold(kind, threshold)
     links, tool = [identical(sequences)], ""
-    if data.split == "sequence":
+    if kind == "sequence":
         tool = sequence_tool()
         hits = identity_hits(sequences, tool=tool).at_least(threshold)
         links.append((hits.query, hits.target))
-    elif data.split == "structure":
+    elif kind == "structure":
         tool = structure_tool()
         hits = structure_links(sequences, list(ca), threshold, tool)
         links.append((hits.query, hits.target))
     clusters = single_linkage(len(sequences), links)
-    split = distribute(clusters, labels, data.split_fractions, data.seed)
-    by = f"{data.split} at {threshold:g}, by {tool}" if tool else "random"
+    split = distribute(clusters, labels, fractions, seed)
+    by = f"{kind} at {threshold:g}, by {tool}" if tool else "random"
     largest = np.bincount(clusters).max() if len(clusters) else 0
     summary = f"split ({by}): {clusters.max() + 1} clusters of {len(clusters)} chains, the largest {largest}"
-    return SplitPlan(
-        [SPLITS[index] for index in split],
-        clusters,
-        tool,
-        summary,
-        _missed(split, data.split_fractions, largest),
-    )
+    names = [SPLITS[index] for index in split]
+    return SplitPlan(names, clusters, tool, summary, _missed(split, fractions, largest))
 
 
 def distribute(
     clusters: NDArray[np.int64], labels: Sequence[tuple[str, ...]], fractions: Sequence[float], seed: int
 ) -> NDArray[np.int64]:
-    """(P,) split index of each chain: whole clusters, largest first, each where it is missed most.
+    """Assign clusters, largest first, to the split furthest below its target; (P,) split index per chain.
 
     Each cluster goes to the split where it lowers the sum of (count - wanted)^2 / wanted over classes and
     chains most: a greedy descent on the chi-squared statistic. Clusters of one size come in an order drawn
@@ -157,22 +159,21 @@ def _fill_empty(chosen: NDArray[np.int64], sizes: NDArray[np.int64], splits: int
             chosen[own[sizes[own].argmin()]] = split
 
 
-def check_threshold(data: DataConfig) -> float:
-    """The threshold of a split that is made here; 0 for random.
+def check_threshold(kind: str, threshold: float) -> float:
+    """Return the threshold of a split that is made here; 0 for random.
 
     Raises:
         BioBlobsError: it is none of :data:`THRESHOLDS`.
     """
-    allowed = THRESHOLDS.get(data.split, ())
+    allowed = THRESHOLDS.get(kind, ())
     for value in allowed:
-        if abs(value - data.split_similarity_threshold) < 1e-9:
+        if abs(value - threshold) < 1e-9:
             return value
     if not allowed:
         return 0.0
     listed = ", ".join(f"{value:g}" for value in allowed)
     raise BioBlobsError(
-        f"data.split_similarity_threshold: expected one of {listed} for data.split={data.split}; "
-        f"got {data.split_similarity_threshold:g}"
+        f"data.split_similarity_threshold: expected one of {listed} for data.split={kind}; got {threshold:g}"
     )
 
 

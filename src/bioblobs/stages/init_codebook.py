@@ -58,7 +58,7 @@ def run(config: Config, paths: Paths) -> None:
     }
     if stage1.kmeans_init:
         centres, counts, inertia = kmeans_codes(blobs, size, seed)
-        # EMA counts are blobs a batch: what the moving average would have settled at.
+        # EMA counts are blobs per batch: what the moving average would have settled at.
         codebook.fill(torch.from_numpy(centres), torch.from_numpy(counts / len(plan)).float())
         report |= {"inertia": round(inertia, 4), "after": usage(codebook, blobs)}
     write_json(Path(paths.metrics) / "codebook_init.json", report)

@@ -15,9 +15,11 @@ from bioblobs.checkpoints.file import check_classes, load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
+from bioblobs.inference.chain import Chain
+from bioblobs.inference.device import choose, on_cpu
 from bioblobs.inference.predict import predictions
 from bioblobs.inference.process import begin
-from bioblobs.inference.records import explanation, protein_records
+from bioblobs.inference.records import chain_records, explanation
 from bioblobs.interpretation.code_table import code_table
 from bioblobs.interpretation.codebook_map import codebook_map
 from bioblobs.interpretation.codes import CodeReport, describe_codes
@@ -35,18 +37,20 @@ MODEL = "model.json"
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, significance = config.train.seed, config.interpretability.significance
+    device = choose(config.train.accelerator)
     begin(config.train.num_threads)
     store = open_store(paths.prepared, config.data.identity())
     path = paths.final_checkpoint(1)
     model, card = load_model(path)
     check_classes(path, card, store.classes)
+    model = model.to(device)
     rows = store.rows("test")
     ids = store.table()["id"].tolist()
-    records: list[Any] = []
+    records: list[Chain] = []
     for batch, prediction in predictions(model, store, rows, "interpret"):
-        records += protein_records(store, ids, batch, prediction)
+        records += chain_records(store, ids, batch, prediction)
     summary = dataset_summary(records, model)
-    scorecard = model.scorecard()
+    scorecard = on_cpu(model.scorecard())
     rows_of_codes = None if scorecard is None else scorecard.double().numpy()
     codes = describe_codes(store, rows, records, significance, seed, rows_of_codes)
     summary |= codes.summary
@@ -62,7 +66,7 @@ def run(config: Config, paths: Paths) -> None:
         },
         "explanation": explanation(model, card["architecture"], store.classes),
         "dataset": summary,
-        "proteins": records,
+        "proteins": [record.to_json() for record in records],
     }
     folder = Path(paths.output) / "interpretability"
     _write_codes(folder, codes, significance)
@@ -75,12 +79,12 @@ def run(config: Config, paths: Paths) -> None:
 
 
 def about_model(model: BioBlobs, card: Mapping[str, Any]) -> dict[str, Any]:
-    """What later stages need to know of the model: its keys, its data, and its codebook in two dimensions."""
+    """Facts of the model for later stages: its keys, its data, and its codebook in two dimensions."""
     codebook = model.codebook
     return {
         "architecture": card["architecture"],
         "data": card["data"],
-        "map": None if codebook is None else codebook_map(codebook.vectors.numpy(), codebook.distance),
+        "map": None if codebook is None else codebook_map(codebook.vectors.cpu().numpy(), codebook.distance),
     }
 
 
@@ -92,7 +96,7 @@ def _write_codes(folder: Path, codes: CodeReport, significance: float) -> None:
     write_table(folder / "codes.csv", code_table(codes.summary["codes"], significance))
 
 
-def _plots(plots: Path, records: list[Any], summary: dict[str, Any]) -> None:
+def _plots(plots: Path, records: list[Chain], summary: dict[str, Any]) -> None:
     blobs = blob_table(records)
     usage = [
         {"rank": rank, "code": code["code"], "blobs": code["blobs"]}

@@ -13,6 +13,7 @@ from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.verdict import checks, verdict
+from bioblobs.interpretation.reading import Report, load
 from bioblobs.report.chains import stored_protein
 from bioblobs.report.codes import LOGO, page_code
 from bioblobs.report.overlay import Trace, with_overlay
@@ -28,9 +29,9 @@ def run(config: Config, paths: Paths) -> None:
     """Write outputs/report/index.html."""
     seed = config.train.seed
     store = open_store(paths.prepared, config.data.identity())
-    results = read_results(paths)
-    report = results.report
-    records, rows = report["proteins"], store.rows(report["split"])
+    results = read_results(paths, _report(_report_file(paths)))
+    report, records = results.report, results.chains
+    rows = store.rows(report["split"])
     if len(records) != len(rows):
         raise BioBlobsError(
             f"{_report_file(paths)}: {len(records)} proteins, the prepared data have {len(rows)}; "
@@ -45,7 +46,7 @@ def run(config: Config, paths: Paths) -> None:
         explanation=report.get("explanation"),
     )
     data["total"] = len(records)
-    by_id = {record["id"]: record for record in records}
+    by_id = {record.id: record for record in records}
     row_of = dict(zip(by_id, rows, strict=True))
     data["codes"] = [
         with_overlay(
@@ -64,8 +65,8 @@ def run(config: Config, paths: Paths) -> None:
     print(f"{path}: {len(shown)} of {len(records)} proteins, {path.stat().st_size / 1e6:.1f} MB")
 
 
-def read_results(paths: Paths) -> Results:
-    """The results of the stages before.
+def read_results(paths: Paths, report: Report) -> Results:
+    """Read the results of the other stages, beside the report of interpret.
 
     Raises:
         BioBlobsError: naming the file that is missing or cannot be read.
@@ -74,7 +75,8 @@ def read_results(paths: Paths) -> Results:
     faithfulness = _read(metrics / "faithfulness.json")
     made = checks(faithfulness, _seeds(metrics / "seeds.json", _read(_model_file(paths))))
     return Results(
-        report=_read(_report_file(paths)),
+        report=report.content,
+        chains=report.chains,
         data=_read(metrics / "data.json"),
         classes=_read_table(plots / "data_classes.csv"),
         leakage=_read(metrics / "leakage.json"),
@@ -89,12 +91,17 @@ def read_results(paths: Paths) -> Results:
 
 
 def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
-    """What `make seeds` measured, where it was of models and data like this one's; None otherwise."""
+    """Results of `make seeds` if they are of models and data like this one's; else None."""
     if not path.exists():
         return None
     found = _read(path)
     same = all(found["made_with"][name] == model[name] for name in ("architecture", "data"))
     return found if same else None
+
+
+def _report(path: Path) -> Report:
+    _need(path)
+    return load(path)
 
 
 def _report_file(paths: Paths) -> Path:
@@ -105,11 +112,15 @@ def _model_file(paths: Paths) -> Path:
     return _report_file(paths).with_name("model.json")
 
 
+def _need(path: Path) -> None:
+    if not path.exists():
+        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)")
+
+
 def _read(path: Path) -> Any:
+    _need(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)") from None
     except ValueError as error:
         raise BioBlobsError(
             f"{path}: not readable JSON ({error}); run the stage that makes it again"
@@ -117,10 +128,8 @@ def _read(path: Path) -> Any:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype={"class": str, "name": str}, keep_default_na=False)
-    except FileNotFoundError:
-        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)") from None
+    _need(path)
+    return pd.read_csv(path, dtype={"class": str, "name": str}, keep_default_na=False)
 
 
 def _logo(paths: Paths, name: str) -> str:

@@ -15,7 +15,7 @@ BUFFER = 1 << 20
 
 
 class ArrayEntry(TypedDict):
-    """What the store's meta.json says of an array; ``sha256`` is of the values, without the header."""
+    """Entry of an array in the store's meta.json; ``sha256`` is of the values, without the header."""
 
     dtype: str
     shape: list[int]

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from bioblobs.graphs.neighbours import PADDING
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.store.packed import Store
+from bioblobs.store.arrays import Packed
 
 Rows = NDArray[np.int64]
 
@@ -80,8 +80,8 @@ def share_of(
     return [plan[step[rank]] for step in np.random.default_rng(seed).permutation(steps)]
 
 
-def collate(store: Store, rows: Rows) -> ProteinBatch:
-    """The proteins of ``rows`` as one flat batch."""
+def collate(store: Packed, rows: Rows) -> ProteinBatch:
+    """The proteins of ``rows`` as one flat batch: for training, prediction and interpretation."""
     starts = store.offsets[rows]
     lengths = store.offsets[rows + 1] - starts
     total = int(lengths.sum())
@@ -97,7 +97,7 @@ def collate(store: Store, rows: Rows) -> ProteinBatch:
         lengths=lengths,
         labels=torch.from_numpy(np.asarray(store.labels[rows])),
         proteins=torch.from_numpy(np.asarray(rows)),
-        edge_types=store.meta["parameters"]["edge_types"],
+        edge_types=store.edge_types,
     )
 
 
@@ -165,7 +165,7 @@ def symmetrised(
 class BatchDataset(Dataset[ProteinBatch]):
     """Item i is the i-th batch of a plan (for a DataLoader with ``batch_size=None``)."""
 
-    def __init__(self, store: Store, plan: Sequence[Rows]) -> None:
+    def __init__(self, store: Packed, plan: Sequence[Rows]) -> None:
         self.store, self.plan = store, plan
 
     def __len__(self) -> int:

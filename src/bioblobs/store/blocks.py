@@ -1,18 +1,18 @@
 """Proteins as the bytes that a store holds: made in worker processes, appended by the process that writes.
 
-The layout of a residue is said here once, for whoever writes a store and whoever opens one.
+Defines the layout of a residue, for writers and readers of a store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
+from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.proteins.record import Protein, ProteinError, usable
 
 RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
@@ -24,7 +24,9 @@ RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
 }
 """Arrays that are a protein's own, under the names of its record: dtype, shape a residue."""
 EDGE_ARRAYS: dict[str, np.dtype[Any]] = {"neighbours": np.dtype("<i4"), "mutual": np.dtype("?")}
-"""Arrays with a column a neighbour."""
+"""Arrays with one column per neighbour."""
+FILL = {"neighbours": PADDING, "mutual": False}
+"""Values of columns that a residue has no neighbour for."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Block:
         widths: columns of each protein's neighbour lists.
         arrays: name -> values of all proteins, one after another; neighbour lists each at its own width.
         incomplete: residues that were left out because N, CA or C is missing.
-        outcomes: one a protein asked for: None, or the reason for which it is not here.
+        outcomes: one per protein asked for: None, or the reason for which it is not here.
     """
 
     lengths: list[int] = field(default_factory=list)
@@ -69,6 +71,18 @@ def make_block(proteins: Iterable[Protein | ProteinError], edge_types: str) -> B
     block.arrays["neighbours"] = _joined(lists, EDGE_ARRAYS["neighbours"])
     block.arrays["mutual"] = _joined([mutual_edges(part) for part in lists], EDGE_ARRAYS["mutual"])
     return block
+
+
+def list_width(widths: Sequence[int]) -> int:
+    """Columns of neighbour lists of several proteins together: at least one, even without edges."""
+    return max([1, *widths])
+
+
+def widened(lists: NDArray[Any], width: int, name: str) -> NDArray[Any]:
+    """(L, width) one protein's lists (L, w), padded as array ``name`` is."""
+    padded = np.full((len(lists), width), FILL[name], lists.dtype)
+    padded[:, : lists.shape[1]] = lists
+    return padded
 
 
 def _joined(parts: list[NDArray[Any]], dtype: np.dtype[Any]) -> bytes:

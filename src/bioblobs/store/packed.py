@@ -1,6 +1,6 @@
 """The packed store: all proteins of a prepared data set as flat arrays, memory-mapped.
 
-P proteins, N residues in all, k neighbours a residue. A store is a folder:
+P proteins, N residues in all, k neighbours per residue. A store is a folder:
 
 =====================  ==================  ==========================================================
 coordinates.npy        (N, 4, 3) float32   N, CA, C, O in angstrom; O may be NaN
@@ -12,7 +12,7 @@ neighbours.npy         (N, k) int32        rows within the protein, nearest firs
 mutual.npy             (N, k) bool         the neighbour lists the residue as well
 offsets.npy            (P + 1,) int64      protein p is residues offsets[p] : offsets[p + 1]
 labels.npy             (P,) int64          class index, -1: a class that training never saw;
-                       (P, C) bool         or one column a class (multi-label)
+                       (P, C) bool         or one column per class (multi-label)
 split.npy              (P,) uint8          0 train, 1 val, 2 test
 proteins.csv                               id, length, split, label(s) of each protein
 meta.json                                  format, parameters, classes, task; of every file its size
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from bioblobs.errors import BioBlobsError
 from bioblobs.splits import SPLITS
 from bioblobs.store.array_file import array_digest
+from bioblobs.store.arrays import Packed
 from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS
 
 FORMAT = 2
@@ -43,22 +44,13 @@ ARRAYS = (*PER_RESIDUE, "offsets", "labels", "split")
 TABLE, META = "proteins.csv", "meta.json"
 
 
-class Store:
+class Store(Packed):
     """A prepared store, opened read-only; arrays are memory maps under their names in the table above."""
 
-    coordinates: NDArray[np.float32]
-    residue_types: NDArray[np.uint8]
-    residue_numbers: NDArray[np.int32]
-    insertion_codes: NDArray[np.bytes_]
-    chain_ids: NDArray[np.bytes_]
-    neighbours: NDArray[np.int32]
-    mutual: NDArray[np.bool_]
-    offsets: NDArray[np.int64]
-    labels: NDArray[Any]
     split: NDArray[np.uint8]
 
     def __init__(self, path: Path | str) -> None:
-        """Open a store: reads meta.json and the arrays that have a row a protein, and maps the others.
+        """Open a store: reads meta.json and the arrays with one row per protein, and maps the others.
 
         Raises:
             BioBlobsError: there is none, it is of another format, or a file is missing or damaged.
@@ -67,14 +59,13 @@ class Store:
         if not (self.path / META).is_file():
             raise BioBlobsError(f"{self.path}: no prepared data there; run the prepare stage first")
         try:
-            self.meta: dict[str, Any] = json.loads((self.path / META).read_text())
+            self.meta = json.loads((self.path / META).read_text())
             found = self.meta.get("format")
             if found != FORMAT:
                 raise BioBlobsError(f"{self.path}: store format {found}, expected {FORMAT}; prepare again")
             if self.meta["content_sha256"] != seal(self.meta):
                 raise ValueError(f"{META} was changed")
-            for name in ARRAYS:
-                setattr(self, name, self._mapped(name))
+            super().__init__({name: self._mapped(name) for name in ARRAYS}, self.meta)
             if (self.path / TABLE).stat().st_size != self.meta["table"]["bytes"]:
                 raise ValueError(f"{TABLE} is not as long as it was")
             self._check_rows()
@@ -107,31 +98,8 @@ class Store:
         """Other processes open the store anew; pickled maps would carry its whole content."""
         return Store, (self.path,)
 
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def classes(self) -> list[str]:
-        """Class identifiers in label order, as training proteins define them."""
-        return list(self.meta["classes"])
-
-    @property
-    def class_names(self) -> list[str]:
-        """Readable name of each class."""
-        return list(self.meta["class_names"])
-
-    @property
-    def multilabel(self) -> bool:
-        """Whether a protein may have several classes."""
-        return bool(self.meta["multilabel"])
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """(P,) residues of each protein."""
-        return np.diff(self.offsets)
-
     def table(self) -> pd.DataFrame:
-        """proteins.csv: one row a protein."""
+        """proteins.csv: one row per protein."""
         return pd.read_csv(
             self.path / "proteins.csv", dtype={"id": str, "labels": str}, keep_default_na=False
         )

@@ -19,15 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.graphs.neighbours import PADDING
 from bioblobs.proteins.record import Protein
 from bioblobs.store.array_file import HEADER, ArrayEntry, ArrayFile, write_array
-from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS, Block, make_block
+from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS, Block, list_width, make_block, widened
 from bioblobs.store.packed import FORMAT, META, TABLE, seal
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says when there is no room."""
-FILL = {"neighbours": PADDING, "mutual": False}
+"""Error numbers of a full disk."""
 
 
 class StoreWriter:
@@ -105,7 +103,7 @@ class StoreWriter:
     def _close_lists(self, name: str) -> ArrayEntry:
         """Neighbour lists of one width are right as they are; others are padded in one more pass."""
         file, total = self.files[name], sum(self.lengths)
-        width = max([1, *self.widths])  # a column even without edges
+        width = list_width(self.widths)
         if set(self.widths) <= {width}:
             return file.close((total, width))
         file.file.close()
@@ -114,9 +112,8 @@ class StoreWriter:
         with ragged.open("rb") as source:
             source.seek(HEADER)
             for length, own in zip(self.lengths, self.widths, strict=True):
-                lists = np.full((length, width), FILL[name], file.dtype)
-                lists[:, :own] = np.fromfile(source, file.dtype, length * own).reshape(length, own)
-                padded.append(lists.tobytes())
+                lists = np.fromfile(source, file.dtype, length * own).reshape(length, own)
+                padded.append(widened(lists, width, name).tobytes())
         ragged.unlink()
         return padded.close((total, width))
 

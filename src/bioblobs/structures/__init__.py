@@ -1,1 +1,1 @@
-"""PDB and mmCIF files -> proteins. Knows no torch, no labels and no data sets."""
+"""Reader of PDB and mmCIF files, without torch, labels and data sets."""

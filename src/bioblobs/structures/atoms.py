@@ -1,4 +1,4 @@
-"""A parsed model as flat arrays, and the one conformer of each residue that is kept."""
+"""Flat arrays of a parsed model, and the choice of one conformer per residue."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from bioblobs.proteins.record import ATOMS
 
 UNKNOWN, POLYMER = 0, 1
-"""gemmi's numbers of entity types in flat arrays; Unknown: the file does not say."""
+"""gemmi's numbers of entity types in flat arrays; unknown where the file does not say."""
 _PLACES = np.array([name.encode() for name in ATOMS])
 
 
 @dataclass
 class AtomTable:
-    """The first model of a structure: A atoms, R residues, in file order.
+    """First model of a structure: A atoms, R residues, in file order.
 
     A residue is a run of atoms of one chain, number, insertion code, name and subchain.
 
@@ -34,7 +34,7 @@ class AtomTable:
         insertion_code: (R,) S1, b"" where there is none.
         name: (R,) residue name, bytes.
         entity: (R,) :data:`POLYMER`, :data:`UNKNOWN` or another, as entities or TER records say.
-        hetero: (R,) bool, whether it is written as HETATM.
+        hetero: (R,) True where it is written as HETATM.
     """
 
     xyz: NDArray[np.float64]
@@ -51,12 +51,12 @@ class AtomTable:
     hetero: NDArray[np.bool_]
 
     def has(self, place: int) -> NDArray[np.bool_]:
-        """(R,) whether a residue has the backbone atom."""
+        """Tell which residues have the backbone atom, (R,)."""
         return np.bincount(self.residue[self.place == place], minlength=len(self.first)) > 0
 
 
 def flatten(structure: gemmi.Structure) -> AtomTable:
-    """The flat table of a structure that has one model; renames its chains to their positions."""
+    """Flatten a structure of one model; rename its chains to their positions."""
     for position, chain in enumerate(structure[0]):
         chain.name = str(position)  # two chains may share an id, and an id may be long
     flat = _flat(structure)
@@ -85,7 +85,7 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
 
 
 def _flat(structure: gemmi.Structure) -> gemmi.FlatStructure:
-    """gemmi's flat arrays, whose names have at most seven characters."""
+    """Make gemmi's flat arrays; cut names to the seven characters that they hold."""
     try:
         flat = gemmi.FlatStructure(structure)
     except RuntimeError:
@@ -100,13 +100,13 @@ def _flat(structure: gemmi.Structure) -> gemmi.FlatStructure:
 
 @dataclass
 class Backbone:
-    """One conformer of S residues.
+    """Backbone of S residues, one conformer each.
 
     Attributes:
         residue: (S,) row in the atom table of the residue that is kept.
         coordinates: (S, 4, 3) N, CA, C, O in angstrom, NaN where missing.
-        alternates: (S,) bool, whether the residue had alternate locations (of any atom).
-        repeated: (S,) bool, whether an atom name occurs twice in the conformer; the first is kept.
+        alternates: (S,) True where the residue had alternate locations (of any atom).
+        repeated: (S,) True where an atom name occurs twice in the conformer; the first is kept.
     """
 
     residue: NDArray[np.int64]
@@ -116,7 +116,7 @@ class Backbone:
 
 
 def choose_conformers(table: AtomTable, residues: NDArray[np.int64]) -> Backbone:
-    """One conformer a residue: of the alternate locations the one whose backbone atoms have most occupancy.
+    """Choose one conformer per residue: the alternate location with most occupancy of its backbone.
 
     Ties go to the first label. Atoms without a label belong to every conformer. Neighbouring residues of
     one number and different names whose atoms all carry labels are one residue (microheterogeneity).
@@ -149,7 +149,7 @@ def choose_conformers(table: AtomTable, residues: NDArray[np.int64]) -> Backbone
 
 
 def _sites(table: AtomTable, residues: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """(R,) place in the sequence of the residues of the table (-1: not asked for), and how many there are."""
+    """Number the residues along the sequence: (R,) place, -1 for residues left out; and their count."""
     bare = np.bincount(
         table.residue[(table.place >= 0) & (table.altloc == 0)], minlength=len(table.first)
     ).astype(np.bool_)

@@ -1,4 +1,4 @@
-"""Structure files: which files they are, and their content as gemmi parses it."""
+"""Structure files: their names, and parsing by gemmi."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import gemmi
 from bioblobs.errors import BioBlobsError
 
 SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
-"""Names of structure files end so, in either case, with or without one of :data:`PACKED`."""
+"""Suffixes of structure files, in either case, with or without one of :data:`PACKED`."""
 PACKED = {".gz": (b"\x1f\x8b", gzip.decompress), ".bz2": (b"BZh", bz2.decompress)}
-"""Packed files: the end of their name, how their content begins, and how it is unpacked."""
+"""Packed files: suffix, first bytes and function that unpacks."""
 READ_ERRORS = (RuntimeError, ValueError, IndexError, UnicodeDecodeError, OSError, EOFError, zlib.error)
-"""What gemmi, gzip and bz2 raise on files that are damaged or of another kind."""
+"""Exceptions of gemmi, gzip and bz2 on files that are damaged or of another kind."""
 PDB_COLUMNS = 76
-"""Columns of a PDB line that are read, up to the segment id; what is in the last four differs by program."""
+"""Columns of a PDB line that are read, up to the segment id; programs differ in the last four."""
 _MMCIF = re.compile(rb"(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
 _PDB_MODEL = re.compile(rb"^MODEL ", re.MULTILINE)
 _PDB_END_OF_MODEL = re.compile(rb"^ENDMDL", re.MULTILINE)
@@ -30,11 +30,11 @@ _PDB_ATOM = re.compile(rb"^(?:ATOM  |HETATM)", re.MULTILINE)
 
 
 class StructureError(BioBlobsError):
-    """A structure file that cannot be used.
+    """Structure file that cannot be used.
 
     Attributes:
         path: the file.
-        reason: why, without the file's name.
+        reason: without the file's name.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -47,13 +47,13 @@ class StructureError(BioBlobsError):
 
 @dataclass
 class Parsed:
-    """A parsed file.
+    """Parsed file.
 
     Attributes:
         structure: gemmi's structure, of which the first model counts.
         format: ``PDB`` or ``mmCIF``.
-        models: how many models the file has.
-        parents: standard amino acid of modified residues, as the file itself says: {"MSE": "MET"}.
+        models: number of models in the file.
+        parents: standard amino acid of modified residues according to the file: {"MSE": "MET"}.
     """
 
     structure: gemmi.Structure
@@ -63,7 +63,7 @@ class Parsed:
 
 
 def suffix_of(path: Path) -> str:
-    """The part of the name that says what a structure file is: ``.pdb``, ``.cif.gz``; empty if nothing."""
+    """Return the suffix of a structure file: ``.pdb``, ``.cif.gz``; empty for other files."""
     name = path.name.lower()
     packed = next((ending for ending in PACKED if name.endswith(ending)), "")
     ending = Path(name.removesuffix(packed)).suffix
@@ -71,12 +71,12 @@ def suffix_of(path: Path) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """File name without ``.pdb``, ``.cif.gz`` and so on."""
+    """Return the file name without ``.pdb``, ``.cif.gz`` and so on."""
     return path.name[: len(path.name) - len(suffix_of(path))]
 
 
 def find_structures(folder: Path) -> list[Path]:
-    """Structure files in a folder and the folders in it, hidden ones left out, sorted by path.
+    """List the structure files in a folder and its subfolders, without hidden ones, sorted by path.
 
     Linked folders are followed, each once.
     """
@@ -89,7 +89,7 @@ def find_structures(folder: Path) -> list[Path]:
 
 
 def _folders(top: Path) -> Iterator[Path]:
-    """The folder and all in it that are not hidden."""
+    """Yield the folder and its subfolders that are not hidden."""
     seen: set[str] = set()
     for name, inner, _ in os.walk(top, followlinks=True):
         real = os.path.realpath(name)
@@ -102,7 +102,7 @@ def _folders(top: Path) -> Iterator[Path]:
 
 
 def parse(path: Path, split_at_ter: bool = False) -> Parsed:
-    """Parse a PDB or mmCIF file, plain or packed; its content says which it is, not its name.
+    """Parse a PDB or mmCIF file, plain or packed; the content decides which, not the name.
 
     Args:
         split_at_ter: a chain ends at each TER of a PDB file, though the same id goes on after it.
@@ -147,7 +147,7 @@ def _parse_pdb(content: bytes, split_at_ter: bool) -> Parsed:
 
 
 def _is_named_by_segments(model: gemmi.Model) -> bool:
-    """Whether no chain has an id, and segment ids tell them apart (as simulation programs write)."""
+    """Tell whether only segment ids tell the chains apart (as simulation programs write)."""
     if any(chain.name.strip() for chain in model):
         return False
     return len({residue.segment for chain in model for residue in chain}) > 1
@@ -164,13 +164,13 @@ def _parse_mmcif(content: bytes) -> Parsed:
 
 
 def _modified(structure: gemmi.Structure) -> dict[str, str]:
-    """MODRES records, or the category _pdbx_struct_mod_residue."""
+    """Read MODRES records, or the category _pdbx_struct_mod_residue."""
     records = structure.mod_residues
     return {record.res_id.name: record.parent_comp_id for record in records if record.parent_comp_id}
 
 
 def in_one_line(error: Exception) -> str:
-    """What went wrong, without the name of the file."""
+    """Shorten an error to one line without the name of the file."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, OSError) and error.strerror:

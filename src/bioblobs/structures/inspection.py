@@ -1,4 +1,4 @@
-"""What would be read from structure files: one row a chain, or a file that has none."""
+"""Inspection of structure files: one row per chain, or per file without one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bioblobs.structures.reader import Chain, StructureFile, read_chains
 
 @dataclass
 class Finding:
-    """One chain of a file, or a file that cannot be read.
+    """Chain of a file, or a file that cannot be read.
 
     Attributes:
         file: the file.
-        reason: why the chain or file would be skipped; empty: it would be read.
+        reason: for skipping the chain or file; empty if it can be read.
         format: ``PDB`` or ``mmCIF``.
         models: models of the file; the first is read.
         chain: author chain id.
@@ -77,7 +77,7 @@ _SHOWN = {
 
 
 def files_of(paths: Iterable[str]) -> list[Path]:
-    """The files that paths name; of a folder, the structure files in it.
+    """List the files that paths name; of a folder, the structure files in it.
 
     Raises:
         BioBlobsError: a folder has no structure files.
@@ -93,7 +93,7 @@ def files_of(paths: Iterable[str]) -> list[Path]:
 
 
 def inspect_file(path: Path) -> list[Finding]:
-    """What would be read from a file; never an error."""
+    """Inspect one file; an error becomes a finding."""
     try:
         found = read_chains(path)
     except StructureError as error:
@@ -126,12 +126,12 @@ def _finding(file: StructureFile, chain: Chain) -> Finding:
 
 
 def as_rows(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Plain rows for JSON."""
+    """Convert to plain rows for JSON."""
     return [asdict(finding) for finding in findings]
 
 
 def as_cells(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """Rows for CSV, counts by name in one cell: ``MSE->M 4, SEP->S 1``."""
+    """Convert to rows for CSV, counts by name in one cell: ``MSE->M 4, SEP->S 1``."""
     return [{name: _cell(value) for name, value in row.items()} for row in as_rows(findings)]
 
 
@@ -142,7 +142,7 @@ def _cell(value: Any) -> str:
 
 
 def as_text(findings: list[Finding]) -> str:
-    """A readable table: a line a file, under it its chains."""
+    """Format a readable table: a line per file, and its chains below."""
     rows = as_cells(findings)
     cells = [[row[name] if row[name] not in ("", "0") else "-" for name in _SHOWN] for row in rows]
     widths = [max(map(len, column)) for column in zip(_SHOWN.values(), *cells, strict=True)]

@@ -1,6 +1,6 @@
-"""Read the protein chains of a PDB or mmCIF file: what counts, and what is left out.
+"""Reader of the protein chains of a PDB or mmCIF file.
 
-``read_chains`` gives one protein a polypeptide chain. What is done with the odd things in real files:
+``read_chains`` gives one protein per polypeptide chain. Rules for the oddities of real files:
 
 - Format: decided by the content, so a wrong or missing suffix does not matter; gzip and bzip2 likewise.
   Windows and old Mac line ends are accepted.
@@ -14,7 +14,7 @@
   amino acid belongs if it is an ATOM, or a HETATM with a peptide bond. Water, ligands, ions, nucleic acids
   and free amino acids are left out and counted. File order is kept, whatever the numbers say.
 - Modified residues: count as their parent (``structures.residue_names``); what has none is X.
-- Alternate locations: one conformer a residue, never a mix (``structures.atoms.choose_conformers``).
+- Alternate locations: one conformer per residue, never a mix (``structures.atoms.choose_conformers``).
 - Hydrogens and side chains: not read.
 - Missing atoms: the residue stays, with NaN; ``proteins.record.usable`` drops it later. So do positions
   that cannot be: not finite, beyond 100,000 angstrom, several at exactly (0, 0, 0), or a C-alpha within one
@@ -38,11 +38,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.proteins.alphabet import decode, encode
-from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.proteins.geometry import C_ATOM, CA_ATOM, N_ATOM, peptide_bonds
+from bioblobs.proteins.record import REQUIRED_ATOMS, Protein, ProteinError
 from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, Backbone, choose_conformers, flatten
 from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, in_one_line, parse, stem_of
 from bioblobs.structures.residue_names import STANDARD, is_amino_acid, kind, one_letter
-from bioblobs.structures.validity import check_backbone, clean, peptide_bonds
+from bioblobs.structures.validity import check_backbone, clean
 
 CHAIN_ID_MAX = 4
 """Most characters of a chain id: the width of ``Protein.chain_ids`` and of the store."""
@@ -53,13 +54,13 @@ NO_NUMBER = np.iinfo(np.int32).min
 
 @dataclass
 class Chain:
-    """One polypeptide chain of a file.
+    """Polypeptide chain of a file.
 
     Attributes:
-        name: what tells it apart in the file: the author chain id, with ``.1``, ``.2`` if that is not enough.
+        name: unique in the file: the author chain id, with ``.1``, ``.2`` if that repeats.
         author: author chain id, empty where the file has none.
         label: ``label_asym_id`` of an mmCIF file, empty in PDB files.
-        protein: all its residues (``id`` is ``<file stem>_<name>``), or why it cannot be used.
+        protein: all its residues (``id`` is ``<file stem>_<name>``), or the reason why it cannot be used.
         residues: number of residues in the file.
         usable: of these, with N, CA and C.
         modified: residues that count as another: {"MSE->M": 4}.
@@ -92,7 +93,7 @@ class Chain:
 
 @dataclass
 class StructureFile:
-    """What a file holds.
+    """Polypeptide chains of a structure file.
 
     Attributes:
         path: the file.
@@ -109,7 +110,7 @@ class StructureFile:
     left_out: dict[str, int]
 
     def chain(self, name: str) -> tuple[Protein, str]:
-        """The chain of a name, with that name; of an empty name, the only one there is.
+        """Return the chain of a name, and that name; for an empty name, the only chain.
 
         Raises:
             ProteinError: there is no such chain, more than one, or it cannot be used.
@@ -176,7 +177,7 @@ def _read(path: Path, parsed: Parsed) -> StructureFile:
 
 
 class _Names:
-    """What the residue names of one file stand for, looked up once a name."""
+    """Meaning of the residue names of one file, looked up once per name."""
 
     def __init__(self, names: list[str], index: NDArray[np.int64], parents: dict[str, str]) -> None:
         self.names, self.index = np.array(names), index
@@ -186,11 +187,11 @@ class _Names:
         self.standard = np.isin(self.names, list(STANDARD))
 
     def kind(self, row: int) -> str:
-        """Kind of a residue that is no part of a chain."""
+        """Return the kind of a residue that is no part of a chain."""
         return self.kinds[self.index[row]]
 
     def modified(self, rows: NDArray[np.int64]) -> dict[str, int]:
-        """Residues that count as another, by ``name->letter``."""
+        """Count residues that stand for another, by ``name->letter``."""
         found = self.index[rows]
         found = found[~self.standard[found]]
         letters = decode(self.letters)
@@ -198,12 +199,12 @@ class _Names:
 
 
 def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
-    """(R,) whether a residue belongs to a polypeptide.
+    """Tell which residues belong to a polypeptide, (R,).
 
-    Where the file does not say what is a polymer, an amino acid does if it is written as ATOM, or bonded to
-    the one before or after it.
+    Where the file does not name the polymers, an amino acid does if it is written as ATOM, or bonded to a
+    neighbour.
     """
-    amino = names.amino[names.index] | (table.has(1) & (table.has(0) | table.has(2)))
+    amino = names.amino[names.index] | (table.has(CA_ATOM) & (table.has(N_ATOM) | table.has(C_ATOM)))
     candidates = np.flatnonzero(amino & ((table.entity == POLYMER) | (table.entity == UNKNOWN)))
     backbone = choose_conformers(table, candidates)
     chain = table.chain[backbone.residue]
@@ -217,7 +218,7 @@ def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
 def _groups(
     authors: list[str], table: AtomTable, backbone: Backbone
 ) -> list[tuple[str, int, NDArray[np.int64]]]:
-    """Author id, part (0: the only one) and rows of the backbone of each polypeptide chain.
+    """Divide the backbone into chains: author id, part (0: the only one) and rows.
 
     Parts of one author chain, which a TER ends, are one chain if no identifier repeats.
     """
@@ -256,7 +257,7 @@ def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, 
     name = f"{author}.{part}" if part else author
     numbers, codes = table.number[rows], table.insertion_code[rows]
     xyz, overlapping = clean(backbone.coordinates)
-    complete = np.isfinite(xyz[:, :3]).all((1, 2))
+    complete = np.isfinite(xyz[:, :REQUIRED_ATOMS]).all((1, 2))
     identifiers = np.stack([numbers, codes.view(np.uint8).astype(np.int32)])
     distinct = np.unique(identifiers, axis=1).shape[1]
     chain = Chain(
@@ -295,7 +296,7 @@ def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, 
 
 
 def _label(structure: gemmi.Structure, table: AtomTable, residue: int) -> str:
-    """``label_asym_id`` of a residue of the table."""
+    """Return ``label_asym_id`` of a residue of the table."""
     chain = table.chain[residue]
     begin = int(np.searchsorted(table.chain, chain)) if len(structure[0]) > 1 else 0
     return structure[0][int(chain)][residue - begin].subchain

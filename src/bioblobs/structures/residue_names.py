@@ -1,4 +1,4 @@
-"""Residue names of structure files -> what a residue is, and the amino acid that it counts as."""
+"""Residue names of structure files: kind of residue, and the amino acid that it counts as."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STANDARD = {gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA): letter for le
 
 
 def one_letter(name: str, parents: Mapping[str, str]) -> str:
-    """The standard amino acid that a residue counts as, by its name; X where nothing says.
+    """Find the standard amino acid that a residue counts as, by its name; X if unknown.
 
     First gemmi's table of residues (MSE: M, SEP: S, D-amino acids as their mirror images), then names of
     force fields, then the parent that the file gives.
@@ -39,12 +39,12 @@ def one_letter(name: str, parents: Mapping[str, str]) -> str:
 
 
 def is_amino_acid(name: str) -> bool:
-    """Whether a residue of this name is known to be an amino acid."""
+    """Tell whether a residue of this name is known to be an amino acid."""
     return gemmi.find_tabulated_residue(name).is_amino_acid() or name in FORCE_FIELD_NAMES
 
 
 def kind(name: str) -> str:
-    """``water``, ``nucleotide`` or ``other``, of what is no part of a polypeptide."""
+    """Return ``water``, ``nucleotide`` or ``other`` for a residue outside polypeptides."""
     known = gemmi.find_tabulated_residue(name)
     if known.is_water():
         return "water"

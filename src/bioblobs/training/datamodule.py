@@ -26,7 +26,7 @@ class ProteinDataModule(LightningDataModule):
     Args:
         prepared: folder of the store.
         batch_size: most proteins a batch.
-        max_residues: most residues a batch.
+        max_residues: most residues per batch.
         num_workers: processes that make batches.
         order_seed: of the order of training proteins.
     """

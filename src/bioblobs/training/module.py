@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from lightning import LightningModule
@@ -14,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.checkpoints.build import architecture, build_model
 from bioblobs.checkpoints.file import FORMAT
-from bioblobs.config.schema import ModelConfig
+from bioblobs.config.schema import Config, Stage0Config, Stage1Config
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax, macro_scores
 from bioblobs.graphs.protein_batch import ProteinBatch
@@ -29,73 +30,33 @@ class BlobModule(LightningModule):
     """Losses, schedules and validation scores of stage 0 (no codebook) or stage 1.
 
     Args:
+        config: keys of the run; the groups ``model``, ``train`` and ``multistage`` are read.
         stage: 0 or 1.
         num_classes: classes of the data set.
-        multilabel: whether a protein may have several.
-        epochs: of this stage.
-        first_epoch: epochs trained before this stage; the temperature goes on from there.
-        lr: peak learning rate.
-        weight_decay: of AdamW, on matrices only.
-        warmup_epochs: linear warm-up, then cosine to zero.
-        label_smoothing: of the cross-entropy.
-        class_weights: none or balanced (see the schema).
-        seed: of what is drawn in a step.
-        recompute: make activations of the encoder again in the backward pass.
-        lambda_card: weight of the cardinality loss.
-        lambda_vq: weight of the commitment loss.
-        lambda_psc: weight of the coverage loss.
-        lambda_ent: weight of the usage entropy loss.
-        ramp_enabled: whether the VQ weights rise over the first epochs.
-        ramp_epochs: epochs until they are full.
-        freeze_epochs: last epochs in which the codebook stands still.
-        bypass_codebook: there is none.
+        multilabel: True if a protein may have several.
     """
 
     def __init__(
-        self,
-        stage: int = 0,
-        num_classes: int = 2,
-        multilabel: bool = False,
-        epochs: int = 20,
-        first_epoch: int = 0,
-        lr: float = 1e-4,
-        weight_decay: float = 0.01,
-        warmup_epochs: float = 1.0,
-        label_smoothing: float = 0.1,
-        class_weights: Literal["none", "balanced"] = "none",
-        seed: int = 0,
-        recompute: bool = False,
-        lambda_card: float = 0.0,
-        lambda_vq: float = 0.0,
-        lambda_psc: float = 0.0,
-        lambda_ent: float = 0.0,
-        ramp_enabled: bool = False,
-        ramp_epochs: int = 1,
-        freeze_epochs: int = 0,
-        bypass_codebook: bool = False,
-        **model: Any,
+        self, config: Config, stage: int = 0, num_classes: int = 2, multilabel: bool = False
     ) -> None:
         super().__init__()
-        config = ModelConfig(**model)
-        self.stage, self.multilabel, self.seed = stage, multilabel, seed
-        self.epochs, self.first_epoch = epochs, first_epoch
-        self.lr, self.weight_decay, self.warmup_epochs = lr, weight_decay, warmup_epochs
-        self.label_smoothing, self.freeze_epochs = label_smoothing, freeze_epochs
-        self.ramp_enabled, self.ramp_epochs = ramp_enabled, ramp_epochs
-        self.size_prior = config.cluster_size_prior
-        self.tau = (config.tau_init, config.tau_min, config.tau_decay)
-        self.architecture = architecture(config, with_codebook=not bypass_codebook)
-        self.weights = LossWeights(card=lambda_card)
-        if not bypass_codebook:
-            self.weights = LossWeights(
-                lambda_card, lambda_vq, lambda_psc, lambda_ent, config.codebook_beta, config.psc_temp
-            )
-        self.class_weights = class_weights
+        stages = config.multistage
+        model, self.keys = config.model, config.train
+        self.plan: Stage0Config | Stage1Config = stages.stage1 if stage else stages.stage0
+        self.stage, self.multilabel, self.seed = stage, multilabel, config.train.seed
+        self.first_epoch = stages.stage0.epochs if stage else 0  # the temperature goes on from there
+        with_codebook = isinstance(self.plan, Stage1Config) or not self.plan.bypass_codebook
+        self.size_prior = model.cluster_size_prior
+        self.tau = (model.tau_init, model.tau_min, model.tau_decay)
+        self.architecture = architecture(model, with_codebook)
+        self.weights = LossWeights(**_lambdas(self.plan))
+        if with_codebook:
+            self.weights = replace(self.weights, beta=model.codebook_beta, psc_temp=model.psc_temp)
         self._class_weights: Tensor | None = None
-        self.model = build_model(config, num_classes, not bypass_codebook, multilabel)
+        self.model = build_model(model, num_classes, with_codebook, multilabel)
         for part in (self.model.encoder, self.model.blob_encoder):
             if part is not None:
-                part.keep_activations(not recompute)
+                part.keep_activations(not self.keys.recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
@@ -109,18 +70,21 @@ class BlobModule(LightningModule):
         return f"{sum(parts.values()):,} parameters ({counts})"
 
     def forward(self, batch: ProteinBatch) -> Prediction:
-        """See :class:`~bioblobs.models.bioblobs.BioBlobs`."""
+        """Predict a batch (:class:`~bioblobs.models.bioblobs.BioBlobs`)."""
         prediction: Prediction = self.model(batch)
         return prediction
 
     @property
     def vq_share(self) -> float:
         """Share of the full VQ weights in this epoch."""
-        return ramp(self.current_epoch, self.ramp_enabled, self.ramp_epochs)
+        if isinstance(self.plan, Stage0Config):
+            return 1.0
+        rise = self.plan.loss_ramp
+        return ramp(self.current_epoch, rise.enabled, rise.ramp_epochs)
 
     def on_fit_start(self) -> None:
         """Weigh the classes by the training proteins, where that is asked for."""
-        if self.class_weights == "balanced" and not self.multilabel:
+        if self.keys.class_weights == "balanced" and not self.multilabel:
             weights = self.trainer.datamodule.balanced_weights()  # type: ignore[attr-defined]
             self._class_weights = torch.tensor(weights, dtype=torch.float32, device=self.device)
 
@@ -129,14 +93,14 @@ class BlobModule(LightningModule):
         self._follow_epoch()
 
     def on_train_epoch_start(self) -> None:
-        """See :meth:`_follow_epoch`."""
+        """Set what follows the epoch (:meth:`_follow_epoch`)."""
         self._follow_epoch()
 
     def _follow_epoch(self) -> None:
         """Set what follows the epoch: temperature and frozen codebook."""
         self.model.partitioner.tau.fill_(temperature(self.first_epoch + self.current_epoch, *self.tau))
-        if self.model.codebook is not None:
-            self.model.codebook.frozen = self.current_epoch >= self.epochs - self.freeze_epochs
+        if self.model.codebook is not None and isinstance(self.plan, Stage1Config):
+            self.model.codebook.frozen = self.current_epoch >= self.plan.epochs - self.plan.freeze_epochs
 
     def on_train_batch_start(self, batch: ProteinBatch, batch_idx: int) -> None:
         """Draw from (seed, step, process), so that a resumed run draws what an uninterrupted one would."""
@@ -209,7 +173,7 @@ class BlobModule(LightningModule):
             self.weights,
             self.vq_share,
             self.size_prior,
-            self.label_smoothing,
+            self.keys.label_smoothing,
             self._class_weights if split == "train" else None,
         )
         blobs = prediction.blobs
@@ -236,13 +200,13 @@ class BlobModule(LightningModule):
         matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
         others = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
         groups = [
-            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": matrices, "weight_decay": self.keys.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
         # Fused is one pass over all parameters; under autocast Lightning would refuse to clip its gradients.
-        optimizer = AdamW(groups, lr=self.lr, fused=self.trainer.precision == "32-true" or None)
+        optimizer = AdamW(groups, lr=self.plan.lr, fused=self.trainer.precision == "32-true" or None)
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup = min(int(steps * self.warmup_epochs / self.epochs), steps - 1)
+        warmup = min(int(steps * self.keys.warmup_epochs / self.plan.epochs), steps - 1)
 
         def share(step: int) -> float:
             if step < warmup:
@@ -270,3 +234,9 @@ class BlobModule(LightningModule):
         """Go on with the sums of an epoch that was interrupted."""
         if "epoch_so_far" in checkpoint:
             self._so_far.load_state_dict(checkpoint["epoch_so_far"], self.device)
+
+
+def _lambdas(plan: Stage0Config | Stage1Config) -> dict[str, float]:
+    """Loss weights of a stage: its keys ``lambda_*``, by what follows the underscore."""
+    names = [item.name for item in fields(plan) if item.name.startswith("lambda_")]
+    return {name.removeprefix("lambda_"): getattr(plan, name) for name in names}

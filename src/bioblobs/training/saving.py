@@ -29,7 +29,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Write a checkpoint whole, or leave the previous one as it is."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """See :func:`~bioblobs.checkpoints.file.save_whole`."""
+        """Save through :func:`~bioblobs.checkpoints.file.save_whole`."""
         save_whole(checkpoint, Path(path))
 
 

@@ -14,7 +14,6 @@ from bioblobs.checkpoints.file import (
     read_checkpoint,
     write_checkpoint,
 )
-from bioblobs.config.schema import Paths
 from bioblobs.io import write_json, write_table
 from bioblobs.training.cli import StageCLI
 from bioblobs.training.provenance import code_revision, made_with
@@ -37,14 +36,14 @@ CURVES = (
     "val_blob_size",
     "val_blobs_at_cap",
 )
-"""What the learning-curve plots show, where a stage has it."""
+"""Columns of the learning-curve plots, where a stage has them."""
 
 
 class FinishedStageCLI(StageCLI):
     """A stage that leaves its results when training is done."""
 
     def after_fit(self) -> None:
-        """Called by Lightning when training is done."""
+        """Leave the results; Lightning calls this when training is done."""
         finish_stage(self)
 
 
@@ -62,9 +61,8 @@ class Stage1CLI(FinishedStageCLI):
         super().__init__(1, args)
 
     def start_checkpoint(self) -> Path:
-        """What init_codebook left."""
-        path: Path = self._fit("config_init").paths.codebook
-        return path
+        """Return the checkpoint of the stage init_codebook."""
+        return self.paths.codebook
 
     def before_fit(self) -> None:
         """Load weights only: the optimizer and the schedule of stage 1 start fresh."""
@@ -76,11 +74,11 @@ class Stage1CLI(FinishedStageCLI):
 
 
 def finish_stage(cli: StageCLI) -> None:
-    """Best checkpoint -> ``stage_N_final.ckpt``; learning curve -> plots; summary -> metrics."""
+    """Write the best checkpoint as ``stage_N_final.ckpt``, the learning curve and the metrics."""
     trainer = cli.trainer
     if not trainer.is_global_zero:
         return
-    paths: Paths = cli._fit("config_init").paths
+    paths = cli.paths
     best = Path(trainer.checkpoint_callback.best_model_path)  # type: ignore[union-attr]
     content = read_checkpoint(best)
     cli.model.model.load_state_dict(network_weights(content))

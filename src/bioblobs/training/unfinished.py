@@ -1,4 +1,4 @@
-"""What a stage has done so far, kept beside its outputs until it is finished: the way back from a kill.
+"""Resume interrupted training stages.
 
 DVC deletes a stage's outputs before it runs the stage. So the work in progress lies in a folder of its
 own, ``<output>/unfinished/stage_N-<digest>``, named by the digest of everything that shapes the result: a
@@ -23,14 +23,18 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.io import write_json
 
 IDENTITY, LAST = "identity.json", "last.ckpt"
-CODE = ("datasets", "graphs", "models", "parameters", "proteins", "training")
-"""Parts of this package that decide what a training run gives."""
+CODE = (
+    *("checkpoints", "config", "graphs", "models", "ops", "proteins", "store", "training"),
+    *("errors.py", "evaluation/scores.py", "inference/process.py", "io.py", "splits/__init__.py"),
+)
+"""Folders and files of this package that a training stage imports; a test compares them with its imports."""
+SOURCES = (".py", ".cpp", ".h")
 LIBRARIES = ("torch", "lightning", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
 class Unfinished:
-    """Where a stage works, and how it begins.
+    """Working folder of a stage, and its start.
 
     Attributes:
         folder: of its checkpoints and curve, until it is finished.
@@ -55,12 +59,19 @@ def work_identity(keys: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[st
 
 
 def code_digest() -> str:
-    """Hash of the source files behind a training run."""
+    """Hash of the source files behind a training run, compiled ones included."""
     root = Path(bioblobs.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for part in CODE for path in (root / part).rglob("*.py")):
+    for path in code_files(root):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def code_files(root: Path) -> list[Path]:
+    """List the source files of :data:`CODE` in the package at ``root``."""
+    parts = [root / part for part in CODE]
+    found = {path for part in parts for path in (part.rglob("*") if part.is_dir() else [part])}
+    return sorted(path for path in found if path.suffix in SOURCES)
 
 
 def file_digest(path: Path) -> str:
@@ -70,7 +81,7 @@ def file_digest(path: Path) -> str:
 
 
 def find_unfinished(parent: Path, stage: int, identity: dict[str, Any]) -> Unfinished:
-    """The folder of this work in ``parent``, and what is there to go on from."""
+    """Find the folder of this work in ``parent``, and the checkpoint to go on from."""
     content = json.dumps(identity, sort_keys=True, default=str)
     folder = parent / f"stage_{stage}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     last = folder / LAST

@@ -28,10 +28,10 @@ const blobsView = (() => {
     const code = blob.code === null ? null : h("a", { class: "of-code", href: href("code", { n: blob.code }) }, `code ${blob.code}`);
     const said = shown.protein.sum ? sumView.words(blob) : share(shown.protein, blob);
     const button = h("button", { type: "button", class: shown.protein.sum ? "blob-button sum-row" : "blob-button", "aria-pressed": "false",
-      "data-blob": blob.blob, "aria-label": `Blob ${blobNumber(blob)}, ${said}, ${count(blob.residues.length, "residue")}`,
-      onclick: () => shown.actions.pick(blob.blob),
-      onmouseenter: () => shown.actions.point(blob.blob), onmouseleave: () => shown.actions.point(null),
-      onfocus: () => shown.actions.point(blob.blob), onblur: () => shown.actions.point(null) },
+      "data-blob": blob.slot, "aria-label": `Blob ${blobNumber(blob)}, ${said}, ${count(blob.residues.length, "residue")}`,
+      onclick: () => shown.actions.pick(blob.slot),
+      onmouseenter: () => shown.actions.point(blob.slot), onmouseleave: () => shown.actions.point(null),
+      onfocus: () => shown.actions.point(blob.slot), onblur: () => shown.actions.point(null) },
       h("span", { class: "number" }, blobNumber(blob)), ...(shown.protein.sum ? sumView.bars(blob) : weight(blob)));
     return h("li", {}, h("div", { class: "blob-row" }, button, code), h("div", { class: "detail", hidden: true }));
   }
@@ -58,7 +58,7 @@ const blobsView = (() => {
   function select(chosen) {
     shown.protein.blobs.forEach((blob, place) => {
       const item = list.children[place];
-      const on = blob.blob === chosen;
+      const on = blob.slot === chosen;
       item.querySelector("button").setAttribute("aria-pressed", String(on));
       const detail = item.querySelector(".detail");
       detail.hidden = !on;
@@ -85,7 +85,7 @@ const blobsView = (() => {
     return [
       h("p", {}, `${count(others.length, "other protein")} with `, code, ":"),
       h("ul", { class: "links", "data-code": blob.code },
-        others.map(({ protein, blobs }) => h("li", {}, proteinLink(protein, blobs[0].blob)))),
+        others.map(({ protein, blobs }) => h("li", {}, proteinLink(protein, blobs[0].slot)))),
     ];
   }
 

@@ -183,7 +183,7 @@ const codesView = (() => {
 
   function members(holders) {
     if (!holders.length) return [h("p", {}, "No protein on this page holds it.")];
-    const rows = holders.map(({ protein, blobs }) => h("tr", {}, h("th", { scope: "row" }, proteinLink(protein, blobs[0].blob)),
+    const rows = holders.map(({ protein, blobs }) => h("tr", {}, h("th", { scope: "row" }, proteinLink(protein, blobs[0].slot)),
       h("td", {}, classNames(protein.true.length ? protein.true : protein.predicted) || "–"),
       h("td", { class: "num side" }, percent(Math.max(...blobs.map((blob) => blob.importance)), 1)),
       h("td", { class: "seq" }, blobs.map((blob) => blob.residues.map((at) => protein.chain.sequence[at]).join("")).join(" "))));

@@ -24,7 +24,7 @@ const colouring = (() => {
   function of(blob) {
     if (place() !== null) return signedColour(blob.contributions[place()], largest());
     if (select.value === "importance") return shade(blob.importance / (protein.blobs[0].importance || 1));
-    return blobColour(blob.rank);
+    return blobColour(blob.rank - 1);
   }
 
   function legend() {

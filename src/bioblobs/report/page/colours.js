@@ -2,11 +2,11 @@
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** What people call a blob: its place by importance, from 1; `blob.blob` is its slot, from 0. */
-const blobNumber = (blob) => String(blob.rank + 1);
+/** Number of a blob in every view: its rank, from 1, by contribution or by attention weight; `blob.slot`, from 0, names it in links. */
+const blobNumber = (blob) => String(blob.rank);
 
-/** Colour of the blob of a rank by importance; the number beside it tells apart those that share one. */
-const blobColour = (rank) => colour(`blob-${rank % Number(colour("blobs"))}`);
+/** Colour of a place, from 0; the number beside it tells apart blobs that share one. */
+const blobColour = (place) => colour(`blob-${place % Number(colour("blobs"))}`);
 
 function channels(hex) {
   const full = hex.length === 4 ? [...hex.slice(1)].map((digit) => digit + digit).join("") : hex.slice(1);

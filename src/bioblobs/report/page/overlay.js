@@ -51,7 +51,7 @@ const overlayView = (() => {
     const more = place ? `RMSD ${angstrom(member.rmsd)}` : "medoid";
     return h("li", {}, h("label", { class: "member" }, box, h("span", { class: "swatch", "data-place": place, "aria-hidden": "true",
       style: `background:${blobColour(place)}` }), h("span", {}, member.protein), h("span", { class: "muted" }, more)),
-    link ? h("a", { href: href("protein", { id: link.id, blob: member.blob }), "aria-label": `Open ${link.id}` }, "open") : null);
+    link ? h("a", { href: href("protein", { id: link.id, blob: member.slot }), "aria-label": `Open ${link.id}` }, "open") : null);
   }
 
   function draw(fresh) {

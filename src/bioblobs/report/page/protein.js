@@ -3,15 +3,9 @@ const proteinView = (() => {
   let chosen = null;
   let current = null;
 
-  // Blobs by contribution to the explained class, or by attention weight; the rank is the number of a blob in every view.
-  const worth = (blob) => blob.contributions?.[0] ?? blob.importance;
-  for (const protein of page.proteins) {
-    protein.blobs.sort((a, b) => worth(b) - worth(a) || a.blob - b.blob).forEach((blob, rank) => (blob.rank = rank));
-  }
-
   function show(protein, blob) {
     if (protein !== current) open(protein);
-    select(blob !== null && protein.blobs.some((each) => each.blob === blob) ? blob : null);
+    select(blob !== null && protein.blobs.some((each) => each.slot === blob) ? blob : null);
   }
 
   function open(protein) {

@@ -42,12 +42,12 @@ const stripView = (() => {
     strip.classList.toggle("chosen", chosen !== null);
     shown.options.forEach((each, residue) => {
       const blob = shown.blobOf[residue];
-      each.setAttribute("aria-selected", String(Boolean(blob) && blob.blob === chosen));
+      each.setAttribute("aria-selected", String(Boolean(blob) && blob.slot === chosen));
     });
   }
 
   function point(pointed) {
-    shown.options.forEach((each, residue) => each.classList.toggle("hot", pointed !== null && shown.blobOf[residue]?.blob === pointed));
+    shown.options.forEach((each, residue) => each.classList.toggle("hot", pointed !== null && shown.blobOf[residue]?.slot === pointed));
   }
 
   function moveTo(residue) {
@@ -62,7 +62,7 @@ const stripView = (() => {
 
   function pick() {
     const blob = shown.blobOf[cursor];
-    shown.actions.pick(blob ? blob.blob : null);
+    shown.actions.pick(blob ? blob.slot : null);
   }
 
   const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -10, ArrowDown: 10, Home: -Infinity, End: Infinity };
@@ -80,7 +80,7 @@ const stripView = (() => {
   });
   strip.addEventListener("mouseover", (event) => {
     const option = event.target.closest("[data-residue]");
-    if (shown) shown.actions.point((option && shown.blobOf[Number(option.dataset.residue)]?.blob) ?? null);
+    if (shown) shown.actions.point((option && shown.blobOf[Number(option.dataset.residue)]?.slot) ?? null);
   });
   strip.addEventListener("mouseleave", () => shown && shown.actions.point(null));
   strip.addEventListener("focus", () => shown && moveTo(cursor));

@@ -44,7 +44,7 @@ const structureView = (() => {
 
   function pick(residue) {
     const blob = shown.blobOf[residue];
-    shown.actions.pick(blob ? blob.blob : null);
+    shown.actions.pick(blob ? blob.slot : null);
   }
 
   function leave() {
@@ -56,7 +56,7 @@ const structureView = (() => {
     if (residue === undefined) return;
     tip.textContent = describeResidue(shown.protein, shown.labels, shown.blobOf, residue);
     tip.hidden = false;
-    shown.actions.point(shown.blobOf[residue]?.blob ?? null);
+    shown.actions.point(shown.blobOf[residue]?.slot ?? null);
     const box = stage.getBoundingClientRect();
     const [x, y] = event && event.clientX !== undefined
       ? [event.clientX - box.left, event.clientY - box.top] : [12, 12];
@@ -66,7 +66,7 @@ const structureView = (() => {
 
   function colourOf(blob) {
     if (!blob) return colour("rest");
-    if (chosen !== null && blob.blob !== chosen) return colour("rest");
+    if (chosen !== null && blob.slot !== chosen) return colour("rest");
     return colouring.of(blob);
   }
 
@@ -77,7 +77,7 @@ const structureView = (() => {
     const paint = (atom) => colours[residueOf(atom)];
     viewer.setStyle({}, { cartoon: { colorfunc: paint, thickness: 0.35, arrows: true } });
     for (const blob of shown.protein.blobs) {
-      const radius = chosen === blob.blob ? 1.05 : chosen === null ? 0.65 : 0.35;
+      const radius = chosen === blob.slot ? 1.05 : chosen === null ? 0.65 : 0.35;
       const members = new Set(blob.residues);
       viewer.addStyle({ atom: "CA", predicate: (atom) => members.has(residueOf(atom)) },
         { sphere: { radius, colorfunc: paint } });
@@ -89,11 +89,11 @@ const structureView = (() => {
   function number() {
     viewer.removeAllLabels();
     for (const blob of shown.protein.blobs) {
-      if (chosen !== null && blob.blob !== chosen) continue;
+      if (chosen !== null && blob.slot !== chosen) continue;
       const background = colourOf(blob);
       viewer.addLabel(blobNumber(blob), {
         backgroundColor: background, backgroundOpacity: 1, fontColor: textOn(background), bold: true,
-        fontSize: pointed === blob.blob ? 20 : 13, borderColor: colour("mark"), borderThickness: pointed === blob.blob ? 3 : 1, padding: 3, inFront: true, alignment: "center",
+        fontSize: pointed === blob.slot ? 20 : 13, borderColor: colour("mark"), borderThickness: pointed === blob.slot ? 3 : 1, padding: 3, inFront: true, alignment: "center",
       }, { atom: "CA", predicate: (atom) => residueOf(atom) === blob.seed });
     }
   }
@@ -114,7 +114,7 @@ const structureView = (() => {
   }
 
   function zoomToBlob() {
-    const blob = shown.protein.blobs.find((each) => each.blob === chosen);
+    const blob = shown.protein.blobs.find((each) => each.slot === chosen);
     if (!viewer || !blob) return;
     const members = new Set(blob.residues);
     viewer.zoomTo({ predicate: (atom) => members.has(residueOf(atom)) });

@@ -40,7 +40,7 @@ const sumView = (() => {
 
   /** The bars of a blob, one per class. */
   const bars = (blob) => shown.protein.sum.map((_, place) => {
-    const [from, to] = shown.totals[place][blob.rank];
+    const [from, to] = shown.totals[place][blob.rank - 1];
     return bar(blob.contributions[place], from, to, { first: true, last: true });
   });
 

@@ -1,16 +1,15 @@
-"""Structure as a sequence of 3Di states, and which chains share them: the prefilter before TM-align."""
+"""3Di states, which write a structure as a sequence, and the prefilter by them before TM-align."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pyopal
 from biotite.structure.alphabet import I3DSequence
 from biotite.structure.alphabet.encoder import Encoder
 from numpy.typing import NDArray
-from tqdm import tqdm
+
+from bioblobs.similarity.opal import Targets, in_threads
 
 GAP_OPEN, GAP_EXTEND = 10, 1
 _BOND_N, _BOND_C = 1.46, 1.52
@@ -18,7 +17,7 @@ _BOND_N, _BOND_C = 1.46, 1.52
 
 
 def states(ca: NDArray[np.floating]) -> str:
-    """3Di states (van Kempen et al. 2024) of a chain of (L, 3) C-alphas, L letters.
+    """Compute the 3Di states (van Kempen et al. 2024) of (L, 3) C-alphas, L letters.
 
     The states need N and C atoms as well; they are put on the lines to the neighbouring C-alphas, which
     leaves four states in five as they are (docs/splits.md): enough to find candidates.
@@ -38,31 +37,25 @@ def states(ca: NDArray[np.floating]) -> str:
 def candidates(
     queries: Sequence[str], targets: Sequence[str] | None, most: int, alike: float, threads: int
 ) -> list[tuple[int, int, float]]:
-    """(query, target, score) of the ``most`` best targets of each query, and of all that score ``alike``.
+    """Find the ``most`` best targets of each query, and all that score ``alike``: (query, target, score).
 
     The score is that of the best local alignment (Foldseek's 3Di matrix) over the length of the shorter
     chain. ``targets`` None: the queries themselves; each pair then comes once, query < target, best first.
     """
-    aligner = pyopal.Aligner("3DI", gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
-    compared = queries if targets is None else targets
-    database = pyopal.Database(compared, aligner.alphabet)
-    lengths = np.array([len(sequence) for sequence in compared])
+    compared = Targets(queries if targets is None else targets, "3DI", GAP_OPEN, GAP_EXTEND)
 
     def best_of(place: int) -> list[tuple[int, int, float]]:
         query = queries[place]
-        results = aligner.align(query, database, mode="score")
-        scores = np.fromiter((result.score for result in results), float, len(results))
-        scores /= np.minimum(lengths, len(query))
+        scores = compared.scores(query) / np.minimum(compared.lengths, len(query))
         if targets is None:
             scores[place] = -np.inf
         count = max(most, int((scores >= alike).sum()))
         chosen = np.argsort(-scores, kind="stable")[:count]
         return [(place, int(target), float(scores[target])) for target in chosen if scores[target] > 0]
 
-    with ThreadPoolExecutor(threads) as pool:
-        work = pool.map(best_of, range(len(queries)))
-        bar = tqdm(work, "compare 3Di states", len(queries), unit="protein", mininterval=1)
-        found = [pair for pairs in bar for pair in pairs]
+    found = [
+        pair for pairs in in_threads(best_of, len(queries), "compare 3Di states", threads) for pair in pairs
+    ]
     if targets is None:
         found = list(
             {(min(a, b), max(a, b)): (min(a, b), max(a, b), score) for a, b, score in found}.values()

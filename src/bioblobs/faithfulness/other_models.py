@@ -1,0 +1,48 @@
+"""Explanations of other models, compared with those of the model itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
+from bioblobs.faithfulness.explained import Explained, chances, explain
+from bioblobs.faithfulness.masking import falls_without, masking
+from bioblobs.faithfulness.rankings import by_contribution
+from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
+from bioblobs.faithfulness.report import areas
+from bioblobs.faithfulness.stability import compare
+from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.models.bioblobs import BioBlobs
+
+
+def compare_models(model: BioBlobs, others: dict[str, BioBlobs], chains: Chains, seed: int) -> dict[str, Any]:
+    """Compare the other models' explanations with this model's.
+
+    The curves are the model's own, of its own predictions; only the ranking of residues is another model's. A
+    ranking that knows nothing of the labels should gain nothing.
+    """
+    explained = explain(model, chains)
+    heard = {name: explain(other, chains) for name, other in others.items()}
+    found = curves(model, chains, explained, {IMPORTANCE: _ranked(chains, explained, seed)}, seed)
+    chance = partial(chances, model, chains, target=explained.target)
+    whole = explained.chances.max(1)
+    for name, each in heard.items():
+        ranking = _ranked(chains, each, seed)
+        found[name] = Curves(
+            deletion_curve(chance, chains, ranking, whole), insertion_curve(chance, chains, ranking, whole)
+        )
+    agreement = {name: compare(explained, each, chains).summary(seed) for name, each in heard.items()}
+    inside = {
+        name: mean_interval(masking(falls_without(other, chains, heard[name]), heard[name]).correlation, seed)
+        for name, other in others.items()
+    }
+    return {"agreement": agreement, "masking_correlation": inside, **areas(found, seed)}
+
+
+def _ranked(chains: Chains, explained: Explained, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    rng = np.random.default_rng([seed, 0])
+    return by_contribution(chains, explained, rng)

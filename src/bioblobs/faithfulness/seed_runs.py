@@ -1,0 +1,102 @@
+"""Runs that differ in their seed: measures of each, and how far they agree."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.explained import explain
+from bioblobs.faithfulness.stability import compare
+from bioblobs.models.bioblobs import BioBlobs
+
+MEASURES: dict[str, tuple[str, ...]] = {
+    "accuracy": ("test", "stage1", "accuracy"),
+    "fmax": ("test", "stage1", "fmax"),
+    "macro_recall": ("test", "stage1", "macro_recall"),
+    "macro_f1": ("test", "stage1", "macro_f1"),
+    "stage0_accuracy": ("test", "stage0", "accuracy"),
+    "stage0_macro_recall": ("test", "stage0", "macro_recall"),
+    "deletion_gain": ("faithfulness", "deletion_gain", "random_blobs"),
+    "insertion_gain": ("faithfulness", "insertion_gain", "random_blobs"),
+    "fall_top_blob": ("faithfulness", "top_blob", "fall_top_blob"),
+    "fall_random_patch": ("faithfulness", "top_blob", "fall_random_patch"),
+    "masking_correlation": ("faithfulness", "masking", "correlation"),
+    "top_is_costliest": ("faithfulness", "masking", "top_is_costliest"),
+    "noise_blobs": ("faithfulness", "noise", "0.1", "blobs"),
+    "noise_contribution": ("faithfulness", "noise", "0.1", "contribution"),
+    "validation_score": ("stage_1", "val_score"),
+    "validation_coverage": ("stage_1", "val_coverage"),
+    "stage0_validation_score": ("stage_0", "val_score"),
+}
+"""Name of a measure -> file of a seed's metrics, and place in it."""
+
+
+def measures(folder: Path) -> dict[str, Any]:
+    """Read a seed's measures: {value, low, high} over proteins, or a number."""
+    files = {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in
+             ("test", "faithfulness", "stage_0", "stage_1")}  # fmt: skip
+    found = {name: _at(files, place) for name, place in MEASURES.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def over_seeds(runs: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean, least and greatest value of each measure over the seeds; and the least low end of an interval."""
+    made: dict[str, Any] = {}
+    for name in next(iter(runs.values())):
+        each = [run[name] for run in runs.values()]
+        made[name] = spread([_value(entry) for entry in each])
+        if isinstance(each[0], dict):
+            lows = [entry["low"] for entry in each if entry["low"] is not None]
+            made[name]["least_low_end"] = min(lows, default=None)
+    ratios = [_value(run["fall_top_blob"]) / _value(run["fall_random_patch"]) for run in runs.values()]
+    made["top_blob_to_patch"] = spread(ratios)
+    return made
+
+
+def between(models: Sequence[BioBlobs], chains: Chains) -> dict[str, Any]:
+    """Agreement of each two seeds' models, mean over chains; then mean, least and greatest over the pairs.
+
+    ``contribution``: Spearman per residue of the contributions to the class that the first predicts;
+    ``blobs``: adjusted Rand index; ``same_class``: share of chains.
+    """
+    made = [explain(model, chains) for model in models]
+    pairs = [compare(one, other, chains) for one, other in itertools.combinations(made, 2)]
+    return {
+        name: spread([pd.Series(getattr(pair, name)).mean() for pair in pairs])
+        for name in ("contribution", "blobs", "same_class")
+        if pairs
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean, least and greatest."""
+    series = pd.Series(values, dtype=float)
+    made = {"mean": series.mean(), "low": series.min(), "high": series.max()}
+    return {name: round(float(value), 5) for name, value in made.items()}
+
+
+def table(runs: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per measure and seed, for the plot."""
+    rows = [
+        {"measure": name.replace("_", " "), "seed": seed, "value": _value(entry)}
+        for seed, values in runs.items()
+        for name, entry in values.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _at(files: Mapping[str, Any], place: Sequence[str]) -> Any:
+    found: Any = files
+    for key in place:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _value(entry: Any) -> float:
+    return float(entry["value"] if isinstance(entry, dict) else entry)

@@ -1,0 +1,104 @@
+"""Predictions on the terminal: which model, how good it is, and one line per chain."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bioblobs.inference.chain import Blob
+from bioblobs.io import interval
+from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+
+SHOWN = 20
+"""Chains that get a line; the others are counted."""
+TITLES = {
+    "enzymecommission": "EC number",
+    "geneontology": "GO molecular function",
+    "proteinfamily": "Pfam family",
+    "scop": "SCOP",
+}
+
+
+def about_model(card: Mapping[str, Any], path: str) -> list[str]:
+    """Name, classes and test score of a model; a second line where it is not above its best baseline."""
+    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes{_score(card)}"]
+    name, own = _headline(card)
+    best = max((scores[name]["value"] for scores in card.get("baselines", {}).values()), default=None)
+    if own is not None and best is not None and own["value"] <= best:
+        lines.append(f"WARNING: this model is no better than a baseline that sees no structure ({name})")
+    return lines
+
+
+def title(card: Mapping[str, Any]) -> str:
+    """Name of what a model predicts; labels of one's own are not called by the name of a task."""
+    data = card["data"]
+    if data.get("source") == "folder":
+        return "your labels"
+    if card["task"] == "scop":
+        return f"SCOP {data.get('scop_level', '')}".strip()
+    return TITLES.get(card["task"], card["task"])
+
+
+def chain_lines(chains: Sequence[ChainPrediction]) -> list[str]:
+    """One aligned line per chain: id, class, probability, residues of the top blob."""
+    cells = [(chain.id, _class(chain), f"{chain.probability:.2f}", _top(chain.blobs)) for chain in chains]
+    rows = [("chain", "class", "probability", "blob that argues most for it"), *cells]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        for row in rows
+    ]
+
+
+def first_chains(
+    structures: Iterable[StructurePrediction], seen: list[ChainPrediction]
+) -> Iterator[StructurePrediction]:
+    """Pass structures on, and keep their first :data:`SHOWN` chains in ``seen``."""
+    for structure in structures:
+        seen += structure.chains[: SHOWN - len(seen)]
+        yield structure
+
+
+def ranges(numbers: Iterable[str]) -> str:
+    """Author numbers in runs: 12, 13, 14, 52A -> ``12-14, 52A``."""
+    runs: list[list[str]] = []
+    for number in numbers:
+        plain = re.fullmatch(r"-?\d+", number)
+        last = runs[-1][-1] if runs else ""
+        if plain and re.fullmatch(r"-?\d+", last) and int(number) == int(last) + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _score(card: Mapping[str, Any]) -> str:
+    name, own = _headline(card)
+    if own is None:
+        return ""
+    said = f"; test {name.replace('_', ' ')} {interval(own)}"
+    baselines = [f"{key} {scores[name]['value']:.3f}" for key, scores in card.get("baselines", {}).items()]
+    return said + (f", baselines: {', '.join(baselines)}" if baselines else "")
+
+
+def _headline(card: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
+    name = "fmax" if card["multilabel"] else "accuracy"
+    return name, card.get("test", {}).get(name)
+
+
+def _class(chain: ChainPrediction) -> str:
+    names = chain.predicted_names
+    return ", ".join(itertools.chain(names[:2], ["..."] if len(names) > 2 else [])) or "none"
+
+
+def _top(blobs: Sequence[Blob]) -> str:
+    """Residues of the first blob, and what it brings; empty without blobs."""
+    if not blobs:
+        return ""
+    first = blobs[0]
+    brings = f"importance {first.importance:.2f}"
+    if first.contribution is not None:
+        brings = f"{first.contribution:+.2f}"
+    return f"{ranges(first.numbers)} ({brings})"
