@@ -63,10 +63,10 @@ removed, is measured in `metrics/faithfulness.json` ([faithfulness.md](faithfuln
 
 | key | meaning |
 | --- | --- |
-| `slot` | place in the order of growth, from 0; names a blob elsewhere in the file, with its protein's `id` |
-| `rank` | from 1 on, by falling contribution (attention head: importance); the number in pages and scripts |
+| `slot` | place in the order of growth, from 0; names a blob in the rest of the file |
+| `rank` | from 1 on, by falling contribution (attention head: importance); its number in pages |
 | `residues`, `seed` | index over the residues with a complete backbone, from 0 |
-| `author` | the same residues as the structure file names them: `A/52A` is chain A, number 52, insertion code A |
+| `author` | the same residues in the file's own numbers: `A/52A` is chain A, number 52, insertion code A |
 
 `predictions.json` of `bioblobs predict` has the same keys with the same meaning.
 

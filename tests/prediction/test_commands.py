@@ -39,8 +39,12 @@ def test_predict_reports_what_it_did_and_what_it_skipped(
     files = [str(DATA / name) for name in ("break.pdb", "nucleic.pdb", "missing.pdb")]
     assert command("predict", model, *files, "--out", str(out)) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("predicted 1 chains of 1 of 3 files in ")
-    assert said.out.count("\n") == 1
+    about, head, chain, counts, place = said.out.splitlines()
+    assert about.startswith(f"model: {model}, SCOP, 3 classes")
+    assert head.split() == ["chain", "class", "probability", *"blob that argues most for it".split()]
+    assert chain.startswith("break_A  ") and chain.endswith(")")
+    assert counts.startswith("predicted 1 chains of 1 of 3 files in ")
+    assert place.startswith(f"open {out / 'index.html'} in a browser")
     assert f"skipped {files[2]}: no such file" in said.err
     assert "warning: 1 of 1 chains are outside what the model was trained on" in said.err
     assert "3/3" in said.err
@@ -108,9 +112,10 @@ def test_the_card_of_an_exported_model_is_complete_and_reads_with_weights_only(
         "accuracy": {"value": 0.5, "low": 0.25, "high": 0.75},
         "auroc": dict.fromkeys(("value", "low", "high")),
     }
-    path = tmp_path / "final.ckpt"
-    write_checkpoint(path, network, completed_card({**card, **classes}, sample_store, scores))
-    assert torch.load(path, weights_only=True)["card"]["test"] == scores
+    path, every = tmp_path / "final.ckpt", {"stage0": {}, "stage1": scores, "majority": scores}
+    write_checkpoint(path, network, completed_card({**card, **classes}, sample_store, every))
+    written = torch.load(path, weights_only=True)["card"]
+    assert written["test"] == scores and written["baselines"] == {"majority": scores}
     found = read_checkpoint(path)["card"]
     rows = sample_store.rows("train")
     lengths = sample_store.lengths[rows]

@@ -51,13 +51,13 @@ blobs_of_another: Forward = _changed(_of_another)
 
 @contextmanager
 def random_partition(model: BioBlobs, seed: int) -> Iterator[None]:
-    """Seeds drawn at random and growth by chance, by re-drawing the partitioner's weights."""
+    """Draw the partitioner's weights anew inside the block: random seeds, growth by chance."""
     partitioner = model.partitioner
     kept = {name: value.clone() for name, value in partitioner.state_dict().items()}
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in partitioner.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
+            noise = torch.randn(parameter.shape, generator=generator).to(parameter.device)
             parameter.copy_(noise * parameter.std(correction=0).nan_to_num(0.0).clamp_min(1e-3))
     try:
         yield

@@ -27,7 +27,7 @@ def about_model(card: Mapping[str, Any], path: str) -> list[str]:
     name, own = _headline(card)
     best = max((scores[name]["value"] for scores in card.get("baselines", {}).values()), default=None)
     if own is not None and best is not None and own["value"] <= best:
-        lines.append(f"WARNING: this model is no better than a baseline that sees no structure ({name})")
+        lines.append(f"WARNING: this model is no better than its best baseline ({name} {best:.3f})")
     return lines
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from bioblobs.checkpoints.card import completed_card
 from bioblobs.checkpoints.file import check_classes, load_model, write_checkpoint
@@ -21,6 +22,7 @@ from bioblobs.evaluation.lookup import kmer_regression, lookups, read_nearest, s
 from bioblobs.evaluation.score_tables import calibrations, confusion, score_table
 from bioblobs.evaluation.scores import with_intervals
 from bioblobs.evaluation.variants import ablation
+from bioblobs.inference.device import choose
 from bioblobs.inference.predict import class_probabilities
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json, write_table
@@ -37,8 +39,8 @@ def run(config: Config, paths: Paths) -> None:
     if not len(rows):
         raise BioBlobsError(f"{paths.prepared}: no test protein to evaluate on")
     nearest = read_nearest(Path(paths.output) / "leakage" / "nearest.csv")
-    truth = np.asarray(store.labels[rows])
-    (first, card_0), (final, card_1) = (_load(paths, stage, store) for stage in (0, 1))
+    truth, device = np.asarray(store.labels[rows]), choose(config.train.accelerator)
+    (first, card_0), (final, card_1) = (_load(paths, stage, store, device) for stage in (0, 1))
     chances = {
         "stage0": class_probabilities(first, store, rows, "stage 0"),
         "stage1": class_probabilities(final, store, rows, "stage 1"),
@@ -59,7 +61,7 @@ def run(config: Config, paths: Paths) -> None:
     alike = similarities(store, rows, nearest)
     write_table(plots / "by_distance.csv", by_distance(scorers, headline(store), alike, resamples, seed))
     made = Path(paths.output) / "final_multistage_model.ckpt"
-    write_checkpoint(made, final, completed_card(card_1, store, scores))
+    write_checkpoint(made, final.cpu(), completed_card(card_1, store, scores))
     files = [paths.final_checkpoint(stage) for stage in (0, 1)]
     summary = checkpoint_summary(made, files, (card_0, card_1), scores)
     write_json(made.with_name("checkpoint_summary.json"), summary)
@@ -67,11 +69,11 @@ def run(config: Config, paths: Paths) -> None:
         print(f"{name}: " + ", ".join(f"{k} {v['value']}" for k, v in values.items()))
 
 
-def _load(paths: Paths, stage: int, store: Store) -> tuple[BioBlobs, dict[str, Any]]:
+def _load(paths: Paths, stage: int, store: Store, device: torch.device) -> tuple[BioBlobs, dict[str, Any]]:
     path = paths.final_checkpoint(stage)
     model, card = load_model(path)
     check_classes(path, card, store.classes)
-    return model, card
+    return model.to(device), card
 
 
 def main(args: Sequence[str] | None = None) -> None:

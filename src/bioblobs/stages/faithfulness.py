@@ -18,6 +18,7 @@ from bioblobs.faithfulness.report import measure
 from bioblobs.faithfulness.site_table import find_sites, read_sites
 from bioblobs.faithfulness.sites import enrichment
 from bioblobs.faithfulness.verdict import checks, verdict
+from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json, write_table
 from bioblobs.store.packed import open_store
@@ -34,6 +35,7 @@ def run(config: Config, paths: Paths) -> None:
         print(line, flush=True)
     path = Path(paths.checkpoint) if paths.checkpoint else paths.final_checkpoint(1)
     model, card = load_model(path)
+    model = model.to(choose(config.train.accelerator))
     check_classes(path, card, store.classes)
     chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
     print(f"measuring {len(chains)} {keys.split} chains", flush=True)

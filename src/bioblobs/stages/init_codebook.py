@@ -20,6 +20,7 @@ from bioblobs.checkpoints.file import (
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
+from bioblobs.inference.device import choose
 from bioblobs.inference.predict import predictions
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json
@@ -35,6 +36,7 @@ def run(config: Config, paths: Paths) -> None:
     store = open_store(paths.prepared, config.data.identity())
     path = paths.final_checkpoint(0)
     model, card = load_model(path)
+    model = model.to(choose(config.train.accelerator))
     check_architecture(path, card, architecture(config.model, with_codebook=False))
     check_classes(path, card, store.classes)
     plan = plan_batches(
@@ -45,7 +47,7 @@ def run(config: Config, paths: Paths) -> None:
     if config.model.codebook_distance == "cos":
         blobs = F.normalize(torch.from_numpy(blobs), dim=-1).numpy()
     torch.manual_seed(seed)
-    add_codebook(model, config.model)
+    add_codebook(model.cpu(), config.model)
     codebook = model.codebook
     assert codebook is not None
     size = config.model.codebook_size

@@ -1,0 +1,60 @@
+"""What predict prints: the model and its score, a loud line where it is no better, one line per chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bioblobs.prediction.lines import about_model, ranges
+
+
+def card(value: float, **changed: Any) -> dict[str, Any]:
+    def scored(value: float) -> dict[str, Any]:
+        return {"accuracy": {"value": value, "low": value - 0.1, "high": value + 0.1}}
+
+    made = {
+        "task": "scop",
+        "multilabel": False,
+        "classes": ["a", "b"],
+        "data": {"source": "sample", "scop_level": "class"},
+        "test": scored(value),
+        "baselines": {"majority": scored(0.3), "nearest_sequence": scored(0.6)},
+    }
+    return {**made, **changed}
+
+
+def test_a_model_is_named_with_its_score_and_baselines() -> None:
+    (line,) = about_model(card(0.9), "models/a.ckpt")
+    assert line.startswith(
+        "model: models/a.ckpt, SCOP class, 2 classes; test accuracy 0.900 (0.800 to 1.000)"
+    )
+    assert line.endswith("baselines: majority 0.300, nearest_sequence 0.600")
+
+
+def test_a_model_that_is_no_better_is_called_so_loudly() -> None:
+    assert about_model(card(0.6), "a.ckpt")[1].startswith("WARNING: this model is no better than")
+    assert len(about_model(card(0.61), "a.ckpt")) == 1
+
+
+def test_labels_of_ones_own_are_not_called_scop() -> None:
+    assert "your labels, 2 classes" in about_model(card(0.9, data={"source": "folder"}), "a.ckpt")[0]
+
+
+def test_without_scores_nothing_is_claimed() -> None:
+    bare = card(0.9)
+    del bare["test"], bare["baselines"]
+    assert about_model(bare, "a.ckpt") == ["model: a.ckpt, SCOP class, 2 classes"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (["12", "13", "14", "20"], "12-14, 20"),
+        (["-1", "0", "1"], "-1-1"),
+        (["52", "52A", "53"], "52, 52A, 53"),
+        ([], ""),
+    ],
+)
+def test_residues_are_written_in_runs(numbers: list[str], said: str) -> None:
+    assert ranges(numbers) == said
