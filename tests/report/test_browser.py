@@ -214,12 +214,12 @@ def test_every_view_fits_a_telephone_and_passes_axe(page: Page, address: str, sc
 def test_names_run_nothing(page: Page, address: str) -> None:
     for view in VIEWS:
         page.goto(f"{address}#{view}")
-        assert page.title() == "BioBlobs report"
+        assert page.title().endswith(" - BioBlobs report")
         assert page.locator("main img:not(.logo)").count() == 0
     page.goto(f"{address}#proteins")
     page.locator("#gallery a", has_text="onerror").click()
     expect(page.locator("#protein-title")).to_have_text(NASTY)
-    assert page.title() == "BioBlobs report"
+    assert page.title().endswith(" - BioBlobs report")
 
 
 def test_without_webgl_the_page_says_so_and_the_rest_works(page: Page, address: str) -> None:
@@ -255,6 +255,19 @@ def test_python_and_the_page_read_a_chain_alike(page: Page, tmp_path: Path) -> N
     moved = ours[np.isfinite(ours).all(-1)] - ours[:, 1].mean(0)
     np.testing.assert_allclose(drawn, moved, atol=1.1e-3)
     assert {atom.name for atom in atoms} == {"N", "CA", "C", "O"}
+
+
+def test_a_page_of_one_protein_opens_on_it_and_each_view_has_a_title(page: Page, tmp_path: Path) -> None:
+    protein = odd_protein(40, 1)
+    records = [record("odd", protein, 0, labelled=False)]
+    write_viewer(tmp_path / "index.html", records, [protein], CLASSES, "Predictions", "", EXPLANATION)
+    address = (tmp_path / "index.html").as_uri()
+    page.goto(address)
+    assert page.locator("#protein-title").is_visible()
+    assert page.title() == f"{page.locator('#protein-title').inner_text()} - Predictions"
+    page.goto(f"{address}#proteins")
+    assert page.locator("#proteins-title").is_visible()
+    assert page.title() == "Proteins - Predictions"
 
 
 def test_the_drawn_chain_breaks_where_the_real_one_does(page: Page, address: str) -> None:

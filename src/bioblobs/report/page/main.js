@@ -1,12 +1,15 @@
 // Which part of the page is open is in its address, so that each protein and code can be linked.
 const views = [...document.querySelectorAll("[data-view]")];
 const names = views.map((view) => view.dataset.view);
+const title = document.title;
+// A page about one protein opens on it.
+const only = names[0] === "proteins" && page.proteins.length === 1 ? page.proteins[0] : null;
 
 function open() {
   const [asked, query] = location.hash.slice(1).split(/\?(.*)/s);
   const parameters = new URLSearchParams(query ?? "");
-  let name = names.includes(asked) ? asked : names[0];
-  const protein = page.proteins.find((each) => each.id === parameters.get("id"));
+  let name = names.includes(asked) ? asked : only ? "protein" : names[0];
+  const protein = asked ? page.proteins.find((each) => each.id === parameters.get("id")) : only;
   if (name === "protein" && !protein) name = "proteins";
   for (const view of views) view.hidden = view.dataset.view !== name;
   if (name === "overview") heatmapView.show();
@@ -21,6 +24,8 @@ function open() {
   }
   const [crumb] = document.querySelectorAll('[data-view="protein"] .crumbs a');
   crumb.href = href("proteins", galleryView.parameters());
+  const heading = views.find((view) => !view.hidden).querySelector("h1").textContent.trim();
+  document.title = heading ? `${heading} - ${title}` : title;
 }
 
 /** After a move, reading goes on at the new heading. */
