@@ -47,8 +47,8 @@ def test_the_kmer_regression_learns_from_training_chains(sample_store: Store) ->
 def test_scores_by_distance_are_those_of_the_chains_in_each_bin() -> None:
     truth = np.array([0, 1, 0, 1])
     chance = np.eye(2)[[0, 1, 1, 0]]  # the first two are right
-    scorers = {"model": single_label_scorer(truth, chance)}
-    found = by_distance(scorers, "accuracy", {"identity": np.array([0.95, 1.0, 0.1, 0.0])}, 50, 0)
+    scorers = {"model": lambda at: {"accuracy": single_label_scorer(truth, chance)(at)["accuracy"]}}
+    found = by_distance(scorers, {"identity": np.array([0.95, 1.0, 0.1, 0.0])}, 50, 0)
     assert found["bin"].tolist() == ["0 to 0.3", "0.9 to 1"]
     assert found["chains"].tolist() == [2, 2]
     assert found["value"].tolist() == pytest.approx([0, 1])

@@ -18,7 +18,6 @@ EDGES = {"identity": (0.0, 0.3, 0.5, 0.9), "tm_score": (0.0, 0.5, 0.7, 0.9)}
 
 def by_distance(
     scorers: Mapping[str, Scorer],
-    score: str,
     similarity: Mapping[str, NDArray[np.float64]],
     resamples: int,
     seed: int,
@@ -26,8 +25,7 @@ def by_distance(
     """One row per measure, bin and predictor: ``chains``, and the score with its bootstrap interval.
 
     Args:
-        scorers: name of a predictor -> its scores over test chains at given places.
-        score: name of the score.
+        scorers: name of a predictor -> its one score over test chains at given places.
         similarity: measure -> (P,) similarity of each test chain to its nearest training chain, 0 for none.
     """
     rows: list[dict[str, Any]] = []
@@ -37,15 +35,13 @@ def by_distance(
             places = np.flatnonzero((values >= low) & (values < high))
             if not len(places):
                 continue
+            about = {"measure": measure, "bin": f"{low:g} to {min(high, 1):g}", "chains": len(places)}
             for name, scorer in scorers.items():
-                found = with_intervals(
-                    lambda at, scorer=scorer, places=places: {score: scorer(places[at])[score]},  # type: ignore[misc]
-                    len(places),
-                    resamples,
-                    seed,
-                )[score]
-                bin_name = f"{low:g} to {min(high, 1):g}"
-                rows.append(
-                    {"measure": measure, "bin": bin_name, "predictor": name, "chains": len(places), **found}
-                )
+                found = with_intervals(_within(scorer, places), len(places), resamples, seed)
+                rows.append({**about, "predictor": name, **next(iter(found.values()))})
     return pd.DataFrame(rows, columns=["measure", "bin", "predictor", "chains", "value", "low", "high"])
+
+
+def _within(scorer: Scorer, places: NDArray[np.int64]) -> Scorer:
+    """The scorer over some of its chains."""
+    return lambda at: scorer(places[at])

@@ -16,7 +16,7 @@ from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.baselines import composition_regression, majority
 from bioblobs.evaluation.by_distance import by_distance
-from bioblobs.evaluation.by_task import headline, scorer
+from bioblobs.evaluation.by_task import headline_scorer, scorer
 from bioblobs.evaluation.checkpoint_summary import checkpoint_summary
 from bioblobs.evaluation.lookup import kmer_regression, lookups, read_nearest, similarities
 from bioblobs.evaluation.score_tables import calibrations, confusion, score_table
@@ -59,7 +59,8 @@ def run(config: Config, paths: Paths) -> None:
     write_table(plots / "calibration.csv", calibrations(store, truth, stages))
     write_table(plots / "test_scores.csv", score_table(scores))
     alike = similarities(store, rows, nearest)
-    write_table(plots / "by_distance.csv", by_distance(scorers, headline(store), alike, resamples, seed))
+    alone = {name: headline_scorer(store, truth, chance) for name, chance in chances.items()}
+    write_table(plots / "by_distance.csv", by_distance(alone, alike, resamples, seed))
     made = Path(paths.output) / "final_multistage_model.ckpt"
     write_checkpoint(made, final.cpu(), completed_card(card_1, store, scores))
     files = [paths.final_checkpoint(stage) for stage in (0, 1)]
