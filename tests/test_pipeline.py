@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
 
 from bioblobs.evaluation.lookup import NEAREST
-from conftest import ROOT
+from bioblobs.interpretation import reading
 from runs import TINY, copy_of_the_tree, ok, run
 
 SETTINGS = [f"--set-param={key}={value}" for key, value in TINY.items()]
@@ -119,7 +119,7 @@ def test_a_changed_file_among_your_own_structures_prepares_again(clone: Path, na
 
 
 def test_the_report_follows_its_schema(clone: Path) -> None:
-    schema = json.loads((ROOT / "src/bioblobs/interpretation/schema.json").read_text())
+    schema = reading.schema()
     report = json.loads((clone / "outputs/interpretability/test_interpretability.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(report)
 
