@@ -29,7 +29,7 @@ def test_a_model_is_named_with_its_score_and_baselines() -> None:
     assert line.startswith(
         "model: models/a.ckpt, SCOP class, 2 classes; test accuracy 0.900 (0.800 to 1.000)"
     )
-    assert line.endswith("baselines: majority 0.300, nearest_sequence 0.600")
+    assert line.endswith("; best baseline, nearest sequence: 0.600")
 
 
 def test_a_model_that_is_no_better_is_called_so_loudly() -> None:

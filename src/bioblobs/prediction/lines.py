@@ -22,8 +22,8 @@ TITLES = {
 
 
 def about_model(card: Mapping[str, Any], path: str) -> list[str]:
-    """Name, classes and test score of a model; a second line where it is not above its best baseline."""
-    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes{_score(card)}"]
+    """Name and classes of a model, its test score, and a loud line where that is not above its best baseline."""
+    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes", *_score(card)]
     name, own = _headline(card)
     best = max((scores[name]["value"] for scores in card.get("baselines", {}).values()), default=None)
     if own is not None and best is not None and own["value"] <= best:
@@ -74,13 +74,15 @@ def ranges(numbers: Iterable[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
-def _score(card: Mapping[str, Any]) -> str:
+def _score(card: Mapping[str, Any]) -> list[str]:
     name, own = _headline(card)
     if own is None:
-        return ""
-    said = f"; test {name.replace('_', ' ')} {interval(own)}"
-    baselines = [f"{key} {scores[name]['value']:.3f}" for key, scores in card.get("baselines", {}).items()]
-    return said + (f", baselines: {', '.join(baselines)}" if baselines else "")
+        return []
+    best = max(
+        ((scores[name]["value"], key) for key, scores in card.get("baselines", {}).items()), default=None
+    )
+    beside = "" if best is None else f"; best baseline, {best[1].replace('_', ' ')}: {best[0]:.3f}"
+    return [f"test {name.replace('_', ' ')} {interval(own)}{beside}"]
 
 
 def _headline(card: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
