@@ -37,5 +37,5 @@ def test_its_first_prediction_prints_what_it_shows(tmp_path: Path, monkeypatch, 
     shown = re.search(r"<!-- output -->\n(.*?)\n<!-- /output -->", README, re.DOTALL)
     assert shown is not None
     expected = [line.removeprefix("    ") for line in shown[1].splitlines() if line.strip()]
-    # The model line, the head and the chain; seconds and the folder's name differ.
-    assert [line.split() for line in said[:3]] == [line.split() for line in expected[:3]]
+    # The model, its score, the head and the chain; seconds and the folder's name differ.
+    assert [line.split() for line in said[:4]] == [line.split() for line in expected[:4]]

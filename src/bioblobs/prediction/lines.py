@@ -22,7 +22,7 @@ TITLES = {
 
 
 def about_model(card: Mapping[str, Any], path: str) -> list[str]:
-    """Name and classes of a model, its test score, and a loud line where that is not above its best baseline."""
+    """Name and classes of a model, its test score, and a loud line where no score is above the baselines."""
     lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes", *_score(card)]
     name, own = _headline(card)
     best = max((scores[name]["value"] for scores in card.get("baselines", {}).values()), default=None)
