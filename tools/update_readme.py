@@ -35,6 +35,7 @@ SHOWN = {
     "plots/data_classes.csv": "chains_per_class",
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
+    "plots/by_distance.csv": "by_distance",
 }
 """Plot of dvc.yaml -> file in docs/pictures."""
 PREDICTORS = {
