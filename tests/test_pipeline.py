@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
 
 from bioblobs.evaluation.lookup import NEAREST
-from bioblobs.interpretation import reading
+from bioblobs.interpretation import report_file as reading
 from runs import TINY, copy_of_the_tree, ok, run
 
 SETTINGS = [f"--set-param={key}={value}" for key, value in TINY.items()]

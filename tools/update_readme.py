@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bioblobs.io import interval
-from bioblobs.report.curves import RANKINGS
+from bioblobs.report.chart import RANKINGS
 from marked import between
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -165,7 +165,7 @@ def section(name: str, entry: dict[str, Any]) -> list[str]:
 def page() -> str:
     """The whole page."""
     sys.path.insert(0, str(ROOT / "src"))
-    from bioblobs.interpretation.reading import schema as report_schema
+    from bioblobs.interpretation.report_file import schema as report_schema
 
     schema = report_schema()
     lines = [INTRODUCTION, "## Keys", "", f"Version {schema['properties']['schema_version']['const']}.", ""]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from bioblobs.interpretation.reading import Report
+    from bioblobs.interpretation.report_file import Report
     from bioblobs.prediction.model import Model
     from bioblobs.prediction.saved import SavedPredictions
 
@@ -51,7 +51,7 @@ def read_interpretability(path: Path | str) -> Report:
     Raises:
         BioBlobsError: there is no such file, or it is of another version, or not as its schema says.
     """
-    from bioblobs.interpretation.reading import load
+    from bioblobs.interpretation.report_file import load
 
     return load(path)
 

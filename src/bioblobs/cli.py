@@ -19,7 +19,7 @@ from bioblobs.config.parsing import Parser
 from bioblobs.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from bioblobs.prediction.records import ChainPrediction
+    from bioblobs.prediction.predicted import ChainPrediction
 
 
 def inspect(options: Namespace) -> int:
@@ -52,8 +52,8 @@ def predict(options: Namespace) -> int:
     from bioblobs.prediction.lines import SHOWN, about_model, chain_lines, first_chains
     from bioblobs.prediction.model import load
     from bioblobs.prediction.output_folder import PAGE, check_output
-    from bioblobs.prediction.reading import find_files
     from bioblobs.prediction.save import save
+    from bioblobs.prediction.structure_files import find_files
 
     device = choose(options.device)  # first, so that a wrong name costs no work
     files, out = find_files(options.paths), Path(options.out)

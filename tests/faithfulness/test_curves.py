@@ -21,9 +21,9 @@ from bioblobs.faithfulness.curves import (
     mirrored,
 )
 from bioblobs.faithfulness.explained import chances, explain
+from bioblobs.faithfulness.measurements import areas
 from bioblobs.faithfulness.rankings import at_random, by_score
 from bioblobs.faithfulness.removal import Curves, curves, rankings, signed_rank, top_blob
-from bioblobs.faithfulness.report import areas
 
 RNG = np.random.default_rng
 WHOLE = np.exp(9) / (np.exp(9) + 2)

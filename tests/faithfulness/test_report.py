@@ -8,8 +8,8 @@ import pytest
 from stub import made_model
 
 from bioblobs.faithfulness.chains import Chains
+from bioblobs.faithfulness.measurements import measure
 from bioblobs.faithfulness.printed import judged, summary
-from bioblobs.faithfulness.report import measure
 from bioblobs.faithfulness.verdict import checks
 from bioblobs.store.packed import Store
 

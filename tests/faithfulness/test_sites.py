@@ -8,7 +8,7 @@ from scipy.stats import fisher_exact
 from stub import stub_explained
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.sites import enrichment
+from bioblobs.faithfulness.site_enrichment import enrichment
 
 BLOBS = [[1, 2, 3, 4], [8, 9, 10, 11], [15, 16, 17, 18]]
 IMPORTANCE = [0.2, 0.6, 0.2]

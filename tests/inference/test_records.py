@@ -19,7 +19,7 @@ from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.chain import Blob, Chain, worth
 from bioblobs.inference.predict import predictions, probabilities
 from bioblobs.inference.records import author_labels, chain_records, explanation
-from bioblobs.interpretation.reading import schema
+from bioblobs.interpretation.report_file import schema
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.models.readout import AdditiveReadout
 from bioblobs.proteins.alphabet import SYMBOLS

@@ -12,7 +12,7 @@ import pytest
 from bioblobs.inference.chain import Chain
 from bioblobs.interpretation.code_table import code_table
 from bioblobs.interpretation.codes import CodeReport, describe_codes
-from bioblobs.interpretation.reading import schema
+from bioblobs.interpretation.report_file import schema
 from traces import helix, record, strand, traces_store, walk
 
 Case = tuple[Any, np.ndarray, list[Chain]]

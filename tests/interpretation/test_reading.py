@@ -16,7 +16,7 @@ import pytest
 import bioblobs
 from bioblobs.errors import BioBlobsError
 from bioblobs.interpretation.codes import describe_codes
-from bioblobs.interpretation.reading import SCHEMA_VERSION, Report, load, schema
+from bioblobs.interpretation.report_file import SCHEMA_VERSION, Report, load, schema
 from bioblobs.prediction.saved import PREDICTIONS
 from conftest import ROOT
 from traces import helix, record, traces_store

@@ -12,7 +12,7 @@ import pytest
 
 import bioblobs
 from bioblobs.config.schema import Config, Paths
-from bioblobs.interpretation.reading import Report
+from bioblobs.interpretation.report_file import Report
 from bioblobs.stages import interpret
 from inference.test_records import CLASSES, make_store
 from tiny_model import tiny_checkpoint

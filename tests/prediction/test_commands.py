@@ -12,7 +12,7 @@ import torch
 from bioblobs.checkpoints.card import completed_card
 from bioblobs.checkpoints.file import FORMAT, load_model, read_checkpoint, write_checkpoint
 from bioblobs.cli import main
-from bioblobs.prediction.card import as_markdown
+from bioblobs.prediction.card_text import as_markdown
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from runs import ok, run
@@ -99,7 +99,8 @@ def test_a_checkpoint_of_another_program_is_refused_as_such(tmp_path: Path, card
 
 
 def test_the_package_loads_no_torch_until_a_model_is_loaded() -> None:
-    code = "import sys, bioblobs, bioblobs.cli, bioblobs.prediction.reading; sys.exit('torch' in sys.modules)"
+    names = "bioblobs, bioblobs.cli, bioblobs.prediction.structure_files"
+    code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
     ok(run([sys.executable, "-c", code], ROOT, PYTHONPATH="src"))
 
 

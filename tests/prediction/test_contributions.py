@@ -16,7 +16,7 @@ from test_model import protein
 
 import bioblobs
 from bioblobs.errors import BioBlobsError
-from bioblobs.prediction.card import as_markdown
+from bioblobs.prediction.card_text import as_markdown
 from bioblobs.prediction.model import Model
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.saved import ADDED, PREDICTIONS, read_predictions

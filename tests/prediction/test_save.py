@@ -19,7 +19,7 @@ import bioblobs
 from bioblobs.errors import BioBlobsError
 from bioblobs.prediction.model import Model
 from bioblobs.prediction.output_folder import check_output
-from bioblobs.prediction.records import StructurePrediction
+from bioblobs.prediction.predicted import StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.save import save
 from bioblobs.prediction.saved import PREDICTIONS

@@ -9,7 +9,7 @@ import numpy as np
 
 from bioblobs.inference.chain import Blob, Chain
 from bioblobs.proteins.record import Protein
-from bioblobs.report.chains import stored_protein
+from bioblobs.report.packed_chains import stored_protein
 from bioblobs.store.packed import Store
 
 NASTY = "</script><img src=x onerror=\"document.title='broken in'\">"
@@ -181,8 +181,8 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     import pandas as pd
 
     from bioblobs.interpretation.codebook_map import codebook_map
-    from bioblobs.report.codes import page_code
-    from bioblobs.report.overlay import with_overlay
+    from bioblobs.report.code_pages import page_code
+    from bioblobs.report.drawn_overlay import with_overlay
     from bioblobs.report.overview import Results, overview
     from bioblobs.report.page import write_page
     from bioblobs.report.scorecard import scorecard

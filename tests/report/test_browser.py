@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
-from bioblobs.report.chains import pack_coordinates, unpack_coordinates
+from bioblobs.report.packed_chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from conftest import random_chain

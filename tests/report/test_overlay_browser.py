@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.report.overlay import with_overlay
+from bioblobs.report.drawn_overlay import with_overlay
 from bioblobs.store.packed import Store
 from report.chromium import Pixels, browser, picture, tab
 from report.pages import made, superposition, write_report

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioblobs.interpretation.codebook_map import codebook_map
-from bioblobs.report.codes import page_code
+from bioblobs.report.believed import believed
+from bioblobs.report.chart import removal_curves
+from bioblobs.report.code_pages import page_code
 from bioblobs.report.confusion import SHOWN, class_counts, confusion
-from bioblobs.report.curves import removal_curves
-from bioblobs.report.faithfulness import believed
 from bioblobs.report.plain import facts
 from bioblobs.report.proteins import outcome
-from bioblobs.report.scores import headline, score_tables
-from bioblobs.report.selection import shown_rows
+from bioblobs.report.score_rows import headline, score_tables
+from bioblobs.report.shown import shown_rows
 from report.pages import CHECKS, code, interval
 from traces import chain
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioblobs.proteins.record import Protein
-from bioblobs.report.chains import LARGEST, STEP, numbering_runs, pack_coordinates, unpack_coordinates
+from bioblobs.report.packed_chains import LARGEST, STEP, numbering_runs, pack_coordinates, unpack_coordinates
 from conftest import random_chain
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.interpretation.reading import Report
+from bioblobs.interpretation.report_file import Report
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
 from bioblobs.report.sums import page_contributions, page_sum
 from bioblobs.stages.report import read_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bioblobs.faithfulness.report import Report
+from bioblobs.faithfulness.measurements import Report
 from bioblobs.faithfulness.verdict import verdict
 from bioblobs.io import interval
 

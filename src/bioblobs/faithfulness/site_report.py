@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained, Floats
+from bioblobs.faithfulness.site_enrichment import (
+    enrichment,
+    important_blobs,
+    mantel_haenszel,
+    tables_of_chains,
+)
 from bioblobs.faithfulness.site_rankings import (
     CONTRIBUTION,
     Scored,
@@ -17,7 +23,6 @@ from bioblobs.faithfulness.site_rankings import (
     roc_areas,
     share_held,
 )
-from bioblobs.faithfulness.sites import enrichment, important_blobs, mantel_haenszel, tables_of_chains
 from bioblobs.faithfulness.statistics import Interval, mean_interval
 
 TOP = 3

@@ -21,7 +21,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 from bioblobs.structures.files import READ_ERRORS, StructureError, in_one_line, parse
 
 Format = Literal["cif", "pdb", "both"]

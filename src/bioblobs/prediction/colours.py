@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bioblobs.inference.chain import Blob
-from bioblobs.prediction.records import ChainPrediction
+from bioblobs.prediction.predicted import ChainPrediction
 from bioblobs.report.palette import colour, signed_colour
 
 

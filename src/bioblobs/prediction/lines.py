@@ -9,7 +9,7 @@ from typing import Any
 
 from bioblobs.inference.chain import Blob
 from bioblobs.io import interval
-from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 
 SHOWN = 20
 """Chains that get a line; the others are counted."""

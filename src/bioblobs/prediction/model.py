@@ -17,11 +17,11 @@ from bioblobs.inference.device import choose
 from bioblobs.inference.predict import predictions
 from bioblobs.inference.records import chain_records, explanation
 from bioblobs.models.bioblobs import BioBlobs
-from bioblobs.prediction.card import as_markdown
+from bioblobs.prediction.card_text import as_markdown
 from bioblobs.prediction.limits import Limits
-from bioblobs.prediction.reading import ReadChain, ReadFile, find_files, read_files, safe_names
-from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
+from bioblobs.prediction.structure_files import ReadChain, ReadFile, find_files, read_files, safe_names
 from bioblobs.proteins.record import Protein
 from bioblobs.store.arrays import pack
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 import pandas as pd
 
 from bioblobs.prediction.coloured import Format
-from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.save import save
 from bioblobs.prediction.tables import blob_columns, blob_rows, prediction_columns, prediction_row
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Result(Sequence[ChainPrediction]):
-    """One :class:`~bioblobs.prediction.records.ChainPrediction` a chain, in the order of the files.
+    """One :class:`~bioblobs.prediction.predicted.ChainPrediction` a chain, in the order of the files.
 
     Attributes:
         model: what predicted them.

@@ -14,7 +14,7 @@ from bioblobs import __version__
 from bioblobs.errors import BioBlobsError
 from bioblobs.prediction import output_folder as places
 from bioblobs.prediction.coloured import Format, coloured, write_coloured
-from bioblobs.prediction.records import ChainPrediction, Skipped, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.saved import SCHEMA_VERSION
 from bioblobs.prediction.scripts import chimerax_script, pymol_script
 from bioblobs.prediction.tables import (

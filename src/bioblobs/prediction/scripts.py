@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bioblobs.inference.chain import Blob
 from bioblobs.prediction.colours import blob_colour, legend
-from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 from bioblobs.report.palette import REST, colour
 
 RESIDUES_A_TERM = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bioblobs.prediction.records import ChainPrediction, StructurePrediction
+from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 
 SEPARATOR = "|"
 """Between the classes of a chain that has several."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from bioblobs.prediction.coloured import coloured
 from bioblobs.prediction.colours import blob_colour, legend
-from bioblobs.prediction.records import StructurePrediction
+from bioblobs.prediction.predicted import StructurePrediction
 from bioblobs.report.palette import REST
 
 _PAGE = """<!doctype html><meta charset="utf-8"><style>body{{margin:0}}#view{{position:fixed;inset:0}}</style>

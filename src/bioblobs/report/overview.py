@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from bioblobs.inference.chain import Chain
+from bioblobs.report.believed import believed, falls
+from bioblobs.report.chart import removal_curves
 from bioblobs.report.confusion import class_counts, confusion
-from bioblobs.report.curves import removal_curves
 from bioblobs.report.data import class_table, leakage_tables
-from bioblobs.report.faithfulness import believed, falls
 from bioblobs.report.plain import facts
-from bioblobs.report.scores import headline, score_tables
+from bioblobs.report.score_rows import headline, score_tables
 
 TASKS = {
     "scop": "structural class (SCOP)",

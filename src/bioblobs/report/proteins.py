@@ -8,7 +8,7 @@ from typing import Any
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.chain import Chain
 from bioblobs.proteins.record import Protein
-from bioblobs.report.chains import pack_chain
+from bioblobs.report.packed_chains import pack_chain
 from bioblobs.report.sums import page_contributions, page_sum
 
 KEPT_OF_A_BLOB = ("slot", "rank", "importance", "code", "seed", "residues", "membership")

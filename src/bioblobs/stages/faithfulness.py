@@ -13,10 +13,10 @@ from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.measurements import measure
 from bioblobs.faithfulness.printed import judged, summary
-from bioblobs.faithfulness.report import measure
+from bioblobs.faithfulness.site_enrichment import enrichment
 from bioblobs.faithfulness.site_table import find_sites, read_sites
-from bioblobs.faithfulness.sites import enrichment
 from bioblobs.faithfulness.verdict import checks, verdict
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin

@@ -25,7 +25,7 @@ from bioblobs.interpretation.codebook_map import codebook_map
 from bioblobs.interpretation.codes import CodeReport, describe_codes
 from bioblobs.interpretation.logo import LOGOS
 from bioblobs.interpretation.membership import blob_table
-from bioblobs.interpretation.reading import SCHEMA_VERSION
+from bioblobs.interpretation.report_file import SCHEMA_VERSION
 from bioblobs.interpretation.summary import dataset_summary
 from bioblobs.io import write_json, write_table, write_text
 from bioblobs.models.bioblobs import BioBlobs

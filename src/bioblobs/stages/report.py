@@ -13,14 +13,14 @@ from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.faithfulness.verdict import checks, verdict
-from bioblobs.interpretation.reading import Report, load
-from bioblobs.report.chains import stored_protein
-from bioblobs.report.codes import LOGO, page_code
-from bioblobs.report.overlay import Trace, with_overlay
+from bioblobs.interpretation.report_file import Report, load
+from bioblobs.report.code_pages import LOGO, page_code
+from bioblobs.report.drawn_overlay import Trace, with_overlay
 from bioblobs.report.overview import Results, overview
+from bioblobs.report.packed_chains import stored_protein
 from bioblobs.report.page import write_page
 from bioblobs.report.scorecard import scorecard
-from bioblobs.report.selection import shown_rows
+from bioblobs.report.shown import shown_rows
 from bioblobs.report.viewer import viewer_data
 from bioblobs.store.packed import Store, open_store
 

@@ -23,7 +23,7 @@ def with_overlay(
     """The code with ``overlay`` (page/overlay.js) where its windows were superposed.
 
     Args:
-        code: as :func:`bioblobs.report.codes.page_code` makes it.
+        code: as :func:`bioblobs.report.code_pages.page_code` makes it.
         superposition: the code's, as in interpretation/schema.json.
         records: proteins of the same report, by id.
         trace: id of a protein -> (L, 3) C-alphas of its chain in angstrom.
