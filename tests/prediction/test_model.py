@@ -217,3 +217,16 @@ def test_what_cannot_be_loaded_is_one_error(tmp_path: Path, model: Model) -> Non
         model.predict(tmp_path)
     with pytest.raises(BioBlobsError, match="no structure file was named"):
         model.predict()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nope.pdb", "no such file"),
+        ("1abc", "no such file; for an accession, download the file first"),
+        ("P69905", "for an accession"),
+    ],
+)
+def test_nothing_predicted_is_an_error_in_python_too(model: Model, name: str, said: str) -> None:
+    with pytest.raises(BioBlobsError, match=f"nothing could be predicted; the first, {name}: .*{said}"):
+        model.predict(name)

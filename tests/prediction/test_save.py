@@ -234,7 +234,7 @@ def test_folders_that_must_not_be_written_are_refused(odd: Result, tmp_path: Pat
 
 
 def test_nothing_to_predict_is_one_error_and_no_folder(model: Model, tmp_path: Path) -> None:
-    result = model.predict(DATA / "nucleic.pdb", DATA / "ca_only.pdb.gz")
+    result = Result(model, list(model.stream([DATA / "nucleic.pdb", DATA / "ca_only.pdb.gz"])))
     with pytest.raises(BioBlobsError, match=r"nothing .* of 2 files; the first, .*nucleic\.pdb: no"):
         result.save(tmp_path / "out")
     assert not list(tmp_path.iterdir())

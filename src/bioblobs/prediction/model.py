@@ -96,9 +96,14 @@ class Model:
             One record per chain; files and chains that cannot be used are in its ``skipped``.
 
         Raises:
-            BioBlobsError: no path was given, or a folder has no structure files.
+            BioBlobsError: no path was given, a folder has no structure files, or no chain could be predicted.
         """
-        return Result(self, list(self.stream(find_files(paths), chain, workers)))
+        made = list(self.stream(find_files(paths), chain, workers))
+        skipped = [each for structure in made for each in structure.skipped]
+        if skipped and not any(structure.chains for structure in made):
+            first = skipped[0]
+            raise BioBlobsError(f"nothing could be predicted; the first, {first.file}: {first.reason}")
+        return Result(self, made)
 
     def stream(self, files: list[Path], chain: str = "", workers: int = 1) -> Iterator[StructurePrediction]:
         """Predict one structure at a time, in the order of the files, in constant memory."""

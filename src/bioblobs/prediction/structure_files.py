@@ -20,6 +20,11 @@ from bioblobs.structures.reader import Chain, StructureFile, read_chains
 
 CHUNK = 8
 """Files that are read, predicted and written together, and held in memory."""
+ACCESSION = re.compile(
+    r"[0-9][A-Za-z0-9]{3}|pdb_[0-9a-z]{8}|[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9]([A-Z][A-Z0-9]{2}[0-9]){1,2}"
+)
+"""Of the Protein Data Bank, or of UniProt."""
+FETCH_FIRST = "; for an accession, download the file first (rcsb.org or alphafold.ebi.ac.uk)"
 MANY_UNKNOWN = 0.1
 """Share of residues of unknown type above which there is a note."""
 
@@ -91,7 +96,8 @@ def read_file(path: Path, chain: str = "") -> ReadFile:
     try:
         found = read_chains(path)
     except StructureError as error:
-        read.skipped.append(("", error.reason))
+        missing = not path.exists() and ACCESSION.fullmatch(path.name)
+        read.skipped.append(("", error.reason + (FETCH_FIRST if missing else "")))
         return read
     read.models = found.models
     wanted = [each for each in found.chains if not chain or chain in (each.name, each.author)]
