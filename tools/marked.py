@@ -1,6 +1,9 @@
-"""Sections of a Markdown page that programs write, between marks that readers do not see."""
+"""Markdown that programs write: sections between marks that readers do not see, tables, ranges."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -9,3 +12,16 @@ def between(text: str, name: str, content: str) -> str:
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{content}\n{end}{after}"
+
+
+def table(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def spread(found: Mapping[str, Any]) -> str:
+    """Mean over seeds, least and greatest: ``0.61 (0.58 to 0.63)``."""
+    if found["mean"] is None:
+        return "undefined"
+    return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bioblobs.io import interval
 from bioblobs.report.chart import RANKINGS
-from marked import between
+from marked import between, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
@@ -47,12 +47,6 @@ PREDICTORS = {
     "composition": "logistic regression on composition",
     "majority": "majority class",
 }
-
-
-def table(rows: list[list[str]]) -> str:
-    """A Markdown table; the first row is its head."""
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
 
 
 def results() -> str:
@@ -167,7 +161,7 @@ def seeds() -> str:
     rows = [["on the test set", *heads]]
     for group, titles in (("over_seeds", SEED_ROWS), ("between", BETWEEN_ROWS)):
         for key, title in titles.items():
-            rows.append([title, *(_range(m[group].get(key)) for m in found.values())])
+            rows.append([title, *(spread(m[group][key]) if key in m[group] else "" for m in found.values())])
     return table(rows)
 
 
@@ -187,19 +181,15 @@ def summary() -> str:
     rows = [["on the test set", head, "logistic regression on composition"]]
     for key, title in SUMMARY_ROWS.items():
         value = f"{simple[key]['value']:.3f}" if key in simple else ""
-        rows.append([title, _range(found["over_seeds"][key]), value])
+        rows.append([title, spread(found["over_seeds"][key]), value])
     rows.append(
         [
             "agreement of two trainings per residue (rank correlation)",
-            _range(found["between"]["contribution"]),
+            spread(found["between"]["contribution"]),
             "",
         ]
     )
     return table(rows)
-
-
-def _range(entry: dict[str, float] | None) -> str:
-    return "" if entry is None else f"{entry['mean']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
 def tasks() -> str:

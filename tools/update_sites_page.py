@@ -11,26 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marked import between
+from marked import between, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
 METRICS = ROOT / "metrics" / "sites.json"
 PAGE = ROOT / "docs" / "sites.md"
 SUBSETS = {"all": "all sites", "curated": "sites that M-CSA lists itself"}
 CHAINS = {"test": "test chains", "val": "validation chains"}
-
-
-def table(rows: list[list[str]]) -> str:
-    """A Markdown table; the first row is its head."""
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
-def spread(found: Mapping[str, Any]) -> str:
-    """Mean over seeds, least and greatest: ``0.61 (0.58 to 0.63)``."""
-    if found["mean"] is None:
-        return "undefined"
-    return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
 
 
 def gain(found: Mapping[str, Any]) -> str:

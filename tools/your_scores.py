@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from marked import spread
+
 ROOT = Path(__file__).resolve().parents[1]
 MEASURES = {"accuracy": "test accuracy", "macro_recall": "macro recall", "macro_f1": "macro F1"}
 
@@ -17,8 +19,8 @@ def lines(test: dict[str, Any], seeds: dict[str, Any] | None) -> list[str]:
         if name not in test["stage1"]:
             continue
         own, beside = test["stage1"][name]["value"], ""
-        if spread := (seeds or {}).get("over_seeds", {}).get(name):
-            beside = f"{spread['mean']:.3f} ({spread['low']:.3f} to {spread['high']:.3f})"
+        if over := (seeds or {}).get("over_seeds", {}).get(name):
+            beside = spread(over)
         found.append(f"{title:16s}{own:<10.3f}{beside}".rstrip())
     return found
 

@@ -60,10 +60,13 @@ def scratch_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def own_folder(folder: Path) -> int:
+def own_folder(folder: Path, doing: str = "writing here") -> int:
     """Make an empty folder that belongs to this process alone, and return the lock on it.
 
     The lock is an open handle. The system frees it when the process ends, in whatever way.
+
+    Args:
+        doing: what the other process does, for the error.
 
     Raises:
         BioBlobsError: it belongs to another process.
@@ -80,7 +83,7 @@ def own_folder(folder: Path) -> int:
                 break
         except BlockingIOError as error:
             os.close(handle)
-            raise BioBlobsError(f"{folder}: another process is writing here; wait for it") from error
+            raise BioBlobsError(f"{folder}: another process is {doing}; wait for it") from error
         except FileNotFoundError:
             pass  # moved away by a process that has just finished
         os.close(handle)
@@ -95,7 +98,7 @@ def put_in_place(scratch: Path, path: Path) -> None:
     A folder with content cannot be replaced in one step: the old one goes aside first, and comes back
     after an error.
     """
-    if not path.is_dir():
+    if not path.exists() or not (path.is_dir() or scratch.is_dir()):
         os.replace(scratch, path)
         return
     old = path.with_name(f".{path.name}.old.partial")

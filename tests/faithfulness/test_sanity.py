@@ -8,8 +8,7 @@ import numpy as np
 from stub import made_model
 
 from bioblobs.config.schema import DataConfig
-from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.chains import Chains, chosen_rows
 from bioblobs.faithfulness.other_models import compare_models
 from bioblobs.faithfulness.permuted_labels import copy_with_permuted_labels
 from bioblobs.store.packed import Store, open_store

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from bioblobs.graphs.blob_batch import blob_batch, neighbours_in
 from bioblobs.graphs.neighbours import PADDING, neighbour_lists
-from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.proteins.geometry import CA_ATOM
 from conftest import batch_of, random_chain
 
 SLOTS, LARGEST = 5, 12

@@ -15,13 +15,14 @@ from torch_geometric.utils import scatter
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
-from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.models.partitioner import Blobs
 from bioblobs.ops import build
 from bioblobs.ops.growth import compiled as compiled_growth
 from bioblobs.ops.message import compiled as compiled_message
+from bioblobs.proteins.geometry import CA_ATOM
 from bioblobs.store.batches import make_batch
 
 CLASSES = 5

@@ -26,11 +26,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bioblobs.graphs.neighbours import mutual_edges, neighbour_lists
-from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.ops.growth import compiled as compiled_growth
 from bioblobs.ops.message import compiled as compiled_message
+from bioblobs.proteins.geometry import CA_ATOM
 from bioblobs.store.batches import make_batch
 from conftest import batch_of, needs_compiler, random_chain
 

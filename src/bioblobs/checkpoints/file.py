@@ -7,7 +7,6 @@ class identifiers and names, task and data parameters, all plain values. It load
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import whole_file
 from bioblobs.models.bioblobs import BioBlobs
 
 FORMAT = 4
@@ -89,14 +89,9 @@ def save_whole(content: Mapping[str, Any], path: Path) -> None:
     Raises:
         BioBlobsError: it can't be written; what was at ``path`` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.partial")
     try:
-        with scratch.open("wb") as file:
+        with whole_file(path, sync=True) as scratch, scratch.open("wb") as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
     except (OSError, RuntimeError) as error:  # torch's writer makes a RuntimeError of a full disk
         system = error if isinstance(error, OSError) else error.__context__
         cause = system.strerror if isinstance(system, OSError) else str(error).splitlines()[0]
@@ -104,8 +99,6 @@ def save_whole(content: Mapping[str, Any], path: Path) -> None:
         raise BioBlobsError(
             f"{path}: checkpoint not written ({cause}){kept}; make room and run again"
         ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:

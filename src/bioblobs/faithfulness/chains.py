@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bioblobs.errors import BioBlobsError
 from bioblobs.graphs.neighbours import PADDING, mutual_edges, neighbour_lists
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.store.batches import Rows, make_batch, plan_batches
@@ -130,3 +131,17 @@ def neighbours_of_each(
 def _mutual(lists: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     begin = np.repeat(lengths.cumsum() - lengths, lengths)[:, None]
     return mutual_edges(np.where(lists == PADDING, PADDING, lists + begin).astype(np.int32))
+
+
+def chosen_rows(store: Store, split: str, most: int | None, seed: int) -> Rows:
+    """Return the rows of a split, at most ``most``, drawn by ``seed``.
+
+    Raises:
+        BioBlobsError: the split is empty.
+    """
+    rows = store.rows(split)
+    if not len(rows):
+        raise BioBlobsError(f"{store.path}: no {split} protein to explain (interpretability.split)")
+    if most is None or len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

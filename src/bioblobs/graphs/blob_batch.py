@@ -11,7 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.proteins.geometry import CA_ATOM
 
 
 def blob_batch(

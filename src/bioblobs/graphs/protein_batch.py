@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CA_ATOM = 1
-
 
 @dataclass
 class ProteinBatch:

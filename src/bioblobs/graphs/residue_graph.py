@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bioblobs.graphs.backbone import node_features
-from bioblobs.graphs.protein_batch import CA_ATOM, ProteinBatch
+from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.proteins.geometry import CA_ATOM
 
 EDGE_VECTORS = 1
 RBF_MAX = 20.0

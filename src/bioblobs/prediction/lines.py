@@ -23,10 +23,16 @@ TITLES = {
 
 def about_model(card: Mapping[str, Any], path: str) -> list[str]:
     """Name and classes of a model, its test score, and a loud line where no score is above the baselines."""
-    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes", *_score(card)]
-    name, own = _headline(card)
-    best = max((scores[name]["value"] for scores in card.get("baselines", {}).values()), default=None)
-    if own is not None and best is not None and own["value"] <= best:
+    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes"]
+    name = "fmax" if card["multilabel"] else "accuracy"
+    if (own := card.get("test", {}).get(name)) is None:
+        return lines
+    said = f"test {name.replace('_', ' ')} {interval(own)}"
+    if not (baselines := card.get("baselines")):
+        return [*lines, said]
+    best, key = max((scores[name]["value"], key) for key, scores in baselines.items())
+    lines.append(f"{said}; best baseline, {key.replace('_', ' ')}: {best:.3f}")
+    if own["value"] <= best:
         lines.append(f"WARNING: this model is no better than its best baseline ({name} {best:.3f})")
     return lines
 
@@ -72,22 +78,6 @@ def ranges(numbers: Iterable[str]) -> str:
         else:
             runs.append([number])
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
-def _score(card: Mapping[str, Any]) -> list[str]:
-    name, own = _headline(card)
-    if own is None:
-        return []
-    best = max(
-        ((scores[name]["value"], key) for key, scores in card.get("baselines", {}).items()), default=None
-    )
-    beside = "" if best is None else f"; best baseline, {best[1].replace('_', ' ')}: {best[0]:.3f}"
-    return [f"test {name.replace('_', ' ')} {interval(own)}{beside}"]
-
-
-def _headline(card: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
-    name = "fmax" if card["multilabel"] else "accuracy"
-    return name, card.get("test", {}).get(name)
 
 
 def _class(chain: ChainPrediction) -> str:

@@ -11,8 +11,7 @@ from bioblobs.checkpoints.file import check_classes, load_model, untrained_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.chains import Chains, chosen_rows
 from bioblobs.faithfulness.measurements import measure
 from bioblobs.faithfulness.printed import judged, summary
 from bioblobs.faithfulness.site_enrichment import enrichment

@@ -16,8 +16,7 @@ from bioblobs.checkpoints.file import check_classes, load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.chains import Chains, chosen_rows
 from bioblobs.faithfulness.other_models import compare_models
 from bioblobs.faithfulness.permuted_labels import copy_with_permuted_labels
 from bioblobs.inference.process import begin

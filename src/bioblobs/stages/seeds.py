@@ -17,8 +17,7 @@ from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import flat_values, parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
-from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.chosen import chosen_rows
+from bioblobs.faithfulness.chains import Chains, chosen_rows
 from bioblobs.faithfulness.seed_runs import between, measures, over_seeds, table
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json, write_table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import own_folder, put_in_place, scratch_of
 from bioblobs.proteins.record import Protein
 from bioblobs.store.array_file import HEADER, ArrayEntry, ArrayFile, write_array
 from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS, Block, list_width, make_block, widened
@@ -40,14 +40,14 @@ class StoreWriter:
 
     def __init__(self, path: Path, edge_types: str) -> None:
         self.path, self.edge_types = Path(path), edge_types
-        self.scratch = self.path.with_name(f".{self.path.name}.partial")
+        self.scratch = scratch_of(self.path)
         self.lengths: list[int] = []
         self.widths: list[int] = []
         self.files: dict[str, ArrayFile] = {}
         self.moved = False
 
     def __enter__(self) -> StoreWriter:
-        self.lock = _lock(self.scratch)
+        self.lock = own_folder(self.scratch, "preparing this store")
         for name, dtype in [*((n, d) for n, (d, _) in RESIDUE_ARRAYS.items()), *EDGE_ARRAYS.items()]:
             self.files[name] = ArrayFile(self.scratch / f"{name}.npy", dtype)
         return self
@@ -98,7 +98,8 @@ class StoreWriter:
         record = {"format": FORMAT, **meta, "residues": total, "arrays": entries, "table": about}
         record["content_sha256"] = seal(record)
         (self.scratch / META).write_text(json.dumps(record, indent=1) + "\n")
-        self._move()
+        put_in_place(self.scratch, self.path)
+        self.moved = True
 
     def _close_lists(self, name: str) -> ArrayEntry:
         """Neighbour lists of one width are right as they are; others are padded in one more pass."""
@@ -116,34 +117,3 @@ class StoreWriter:
                 padded.append(widened(lists, width, name).tobytes())
         ragged.unlink()
         return padded.close((total, width))
-
-    def _move(self) -> None:
-        """The old store goes aside in one step and the new one comes in one step: never a mixture."""
-        old = self.path.with_name(f".{self.path.name}.old.partial")
-        shutil.rmtree(old, ignore_errors=True)
-        with suppress(FileNotFoundError):
-            os.replace(self.path, old)
-        os.replace(self.scratch, self.path)
-        self.moved = True
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _lock(folder: Path) -> int:
-    """An empty folder for this process alone, as an open handle; the system frees it when we are killed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder.mkdir(exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(folder.stat(), os.fstat(handle)):
-                break
-        except BlockingIOError as error:
-            os.close(handle)
-            raise BioBlobsError(f"{folder}: another process is preparing this store; wait for it") from error
-        except FileNotFoundError:
-            pass  # moved away by a process that has just finished
-        os.close(handle)
-    for path in folder.iterdir():  # of a run that was killed
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return handle
