@@ -97,7 +97,7 @@ def result(metrics: Mapping[str, Any]) -> str:
 def main() -> None:
     """Write, or check."""
     if not METRICS.is_file():
-        sys.exit(f"error: {METRICS} is not there; run python -m bioblobs.stages.sites join FILES first")
+        sys.exit(f"error: {METRICS} is not there; run python -m bioblobs.stages sites join FILES first")
     page = PAGE.read_text()
     made = between(page, "sites", result(json.loads(METRICS.read_text())))
     if "--check" in sys.argv[1:]:

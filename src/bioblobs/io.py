@@ -131,6 +131,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
+def write_compact_json(path: Path, content: Any) -> None:
+    """Write JSON in one line, for large files that only programs read."""
+    write_text(path, json.dumps(content, allow_nan=False) + "\n")
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write CSV with six significant digits, so that plots of two commits differ only where numbers do."""
     write_text(path, table.to_csv(index=False, float_format="%.6g"))

@@ -11,7 +11,7 @@ import pytest
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import write_json
-from bioblobs.stages import seeds
+from bioblobs.stages import seed_folders, seeds
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from tiny_model import CLASSES, tiny_checkpoint
@@ -54,7 +54,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
         done.append((seed, stage))
         written(folder, stage, seed)
 
-    monkeypatch.setattr(seeds, "run_stage", run_stage)
+    monkeypatch.setattr(seed_folders, "run_stage", run_stage)
     return done
 
 
@@ -74,7 +74,7 @@ def test_every_seed_is_measured_once_and_put_side_by_side(
     sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]]
 ) -> None:
     seeds.main(arguments(sample_store, tmp_path))
-    assert stages == [(seed, stage) for seed in (1, 2) for stage, _ in seeds.PARTS]
+    assert stages == [(seed, stage) for seed in (1, 2) for stage, _ in seed_folders.PARTS]
     found = json.loads((tmp_path / "metrics" / "seeds.json").read_text())
     assert found["seeds"] == [1, 2] and found["proteins"] == 4
     accuracy = found["over_seeds"]["accuracy"]
@@ -98,13 +98,13 @@ def test_an_interrupted_seed_goes_on_and_other_parameters_begin_anew(
     assert stages == [(2, "evaluate")]
     stages.clear()
     seeds.main(arguments(sample_store, tmp_path, "--model.k_hop=3"))
-    assert len(stages) == 2 * len(seeds.PARTS)
+    assert len(stages) == 2 * len(seed_folders.PARTS)
 
 
 def test_a_stage_that_fails_ends_the_comparison_with_its_name(tmp_path: Path) -> None:
     paths = Paths(prepared=str(tmp_path / "nowhere"))
     with pytest.raises(BioBlobsError, match="seed 3: stage evaluate failed"):
-        seeds.run_stage("evaluate", 3, tmp_path, paths, [])
+        seed_folders.run_stage("evaluate", 3, tmp_path, paths, [])
 
 
 def test_no_seed_is_refused(sample_store: Store) -> None:

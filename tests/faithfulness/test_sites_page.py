@@ -68,7 +68,7 @@ def test_tables_are_made_and_checked(checkout: Path) -> None:
 
 def test_without_metrics_it_says_what_to_do(checkout: Path) -> None:
     made = updated(checkout)
-    assert made.returncode and "bioblobs.stages.sites join" in made.stderr
+    assert made.returncode and "bioblobs.stages sites join" in made.stderr
 
 
 def test_the_page_shows_what_metrics_hold() -> None:

@@ -41,17 +41,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> Path:
     path = paths.final_checkpoint(1)
     tiny_checkpoint(path, classes=CLASSES, class_names=CLASSES, **options)
     if raw:
-        monkeypatch.setattr(interpret, "load_model", lambda path: _raw(path))
+        monkeypatch.setattr(interpret, "load_model", lambda path, classes: _raw(path, classes))
     config = Config()
     config.train.num_threads = 1
     interpret.run(config, paths)
     return tmp_path
 
 
-def _raw(path: Path) -> Any:
+def _raw(path: Path, classes: list[str]) -> Any:
     from bioblobs.checkpoints.file import load_model
 
-    model, card = load_model(path)
+    model, card = load_model(path, classes)
     model.blob_input = "raw"
     return model, card
 

@@ -113,7 +113,7 @@ def test_a_stage_on_two_devices_scores_every_validation_protein_once(
     places = {f"paths.{name}": tmp_path / name for name in ("output", "metrics", "plots")}
     values = {**KEYS, **places, "paths.prepared": sample_store.path, "train.batch_size": 4}
     words = [f"--{key}={value}" for key, value in values.items()]
-    command = ["python", "-m", "bioblobs.stages.train_stage0", "fit", *words, "--train.devices=2"]
+    command = ["python", "-m", "bioblobs.stages", "train_stage0", "fit", *words, "--train.devices=2"]
     ok(run([*command, "--trainer.enable_progress_bar=false"], ROOT, PYTHONPATH="src"))
     metrics = json.loads((tmp_path / "metrics/stage_0.json").read_text())
     model, card = load_model(tmp_path / "output/stage_0/stage_0_final.ckpt")

@@ -67,10 +67,10 @@ def _readout(config: ModelConfig, num_classes: int, multilabel: bool) -> Additiv
     return AttentionReadout(width, num_classes, drop_rate=drop_rate, head=config.head)
 
 
-def add_codebook(model: BioBlobs, config: ModelConfig) -> None:
-    """Give a stage 0 model the codebook that the keys describe."""
+def add_codebook(model: BioBlobs, config: ModelConfig) -> Codebook:
+    """Give a stage 0 model the codebook that the keys describe, and return it."""
     model.blob_input = config.blob_input
-    model.codebook = Codebook(
+    codebook = Codebook(
         config.codebook_size,
         config.node_h_dim[0],
         distance=config.codebook_distance,
@@ -78,3 +78,5 @@ def add_codebook(model: BioBlobs, config: ModelConfig) -> None:
         eps=config.codebook_eps,
         revive_below=config.codebook_revive_below,
     )
+    model.codebook = codebook
+    return codebook

@@ -101,14 +101,20 @@ def save_whole(content: Mapping[str, Any], path: Path) -> None:
         ) from error
 
 
-def load_model(path: Path | str) -> tuple[BioBlobs, dict[str, Any]]:
+def load_model(path: Path | str, classes: list[str] | None = None) -> tuple[BioBlobs, dict[str, Any]]:
     """Load the model of a checkpoint, in evaluation mode, and its card.
 
+    Args:
+        classes: those of the prepared data, which the model must have; None: any.
+
     Raises:
-        BioBlobsError: see :func:`read_checkpoint`; weights that are not finite, or not those of the card.
+        BioBlobsError: see :func:`read_checkpoint` and :func:`check_classes`; weights that are not finite, or
+            not those of the card.
     """
     content = read_checkpoint(path)
     card, weights = content["card"], network_weights(content)
+    if classes is not None:
+        check_classes(path, card, classes)
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise BioBlobsError(f"{path}: damaged: {name} is not finite; train again")

@@ -133,6 +133,11 @@ class Paths:
         return self.stage(stage) / f"stage_{stage}_final.ckpt"
 
     @property
+    def explained_checkpoint(self) -> Path:
+        """The model that is measured: ``checkpoint``, else the final one of stage 1."""
+        return Path(self.checkpoint) if self.checkpoint else self.final_checkpoint(1)
+
+    @property
     def codebook(self) -> Path:
         """Stage 0's model with its codebook filled."""
         return Path(self.output) / "codebook" / "codebook_init.ckpt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,26 @@ from bioblobs.faithfulness.explained import explain
 from bioblobs.faithfulness.site_controls import Background, learn_background
 from bioblobs.faithfulness.site_rankings import site_rankings
 from bioblobs.faithfulness.site_report import measure_sites
+from bioblobs.faithfulness.site_seeds import CHAINS
 from bioblobs.faithfulness.site_table import Sites
 from bioblobs.io import interval
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.store.packed import Store
+
+FRESH = 5
+"""Untrained models: the area of one depends on which side its random weights happen to take."""
+
+
+def measure_splits(
+    model: BioBlobs, untrained: Sequence[BioBlobs], store: Store, sites: Sites, seed: int
+) -> dict[str, Any]:
+    """Measure validation and test chains, split by split."""
+    background = background_of(store, sites)
+    measured = {}
+    for split in CHAINS:
+        chains = chains_with_sites(store, split, sites)
+        measured[split] = measure_model(model, untrained, chains, sites, background, seed)
+    return measured
 
 
 def background_of(store: Store, sites: Sites) -> Background | None:
@@ -61,11 +77,11 @@ def data_split(store: Store) -> str:
     return name if name == "random" else f"{name} {parameters['split_similarity_threshold']:g}"
 
 
-def summary(measured: dict[str, dict[str, Any] | None]) -> list[str]:
+def summary(metrics: Mapping[str, Any]) -> list[str]:
     """Areas and gains, in a few lines."""
     lines = []
-    for split, parts in measured.items():
-        for subset, found in (parts or {}).items():
+    for split in CHAINS:
+        for subset, found in (metrics[split] or {}).items():
             if found is None:
                 continue
             lines.append(f"{split}, {subset} sites: {found['chains']} chains, {found['sites']} residues")

@@ -49,7 +49,7 @@ class ProteinShakeSource:
         )
         for path in (self.residue_file, self.atom_file):
             if not path.is_file():
-                raise BioBlobsError(f"{path}: not there; python -m bioblobs.stages.download fetches it")
+                raise BioBlobsError(f"{path}: not there; python -m bioblobs.stages download fetches it")
         first = next(records(self.residue_file), None)
         if first is None:
             raise BioBlobsError(f"{self.residue_file}: no protein in the file")

@@ -81,7 +81,3 @@ def main(args: Sequence[str] | None = None) -> None:
     """Command line of the stage."""
     with one_line_errors():
         run(*parse(__doc__ or "", args))
-
-
-if __name__ == "__main__":
-    main()

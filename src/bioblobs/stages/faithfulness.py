@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bioblobs.checkpoints.file import check_classes, load_model, untrained_model
+from bioblobs.checkpoints.file import load_model, untrained_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
@@ -32,15 +32,12 @@ def run(config: Config, paths: Paths) -> None:
     sites = find_sites(store, listed)
     for line in sites.warnings():
         print(line, flush=True)
-    path = Path(paths.checkpoint) if paths.checkpoint else paths.final_checkpoint(1)
-    model, card = load_model(path)
+    model, card = load_model(paths.explained_checkpoint, store.classes)
     model = model.to(choose(config.train.accelerator))
-    check_classes(path, card, store.classes)
     chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
     print(f"measuring {len(chains)} {keys.split} chains", flush=True)
     untrained = untrained_model(card, seed)
     report = measure(model, untrained, chains, keys.gradient_steps, keys.deletion_repeats, seed)
-    ids = np.array(store.table()["id"])[chains.rows].tolist()
     found = enrichment(chains, report.explained, sites.of(chains), seed)
     annotated = {**(found or {}), "not_found": sites.counts()} if len(listed) else None
     metrics = {"split": keys.split, **report.metrics, "sites": annotated}
@@ -50,17 +47,12 @@ def run(config: Config, paths: Paths) -> None:
     for name, table in report.plots.items():
         write_table(Path(paths.plots) / f"faithfulness_{name}.csv", table)
     proteins = report.proteins.assign(target=np.array(store.classes)[report.proteins["target"]])
-    proteins.insert(0, "id", ids)
+    proteins.insert(0, "id", np.array(store.table()["id"])[chains.rows])
     write_table(Path(paths.output) / "faithfulness" / "proteins.csv", proteins)
-    for line in [*summary(report, annotated), *judged(made)]:
-        print(line)
+    print(*summary(report, annotated), *judged(made), sep="\n")
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Command line of the stage."""
     with one_line_errors():
         run(*parse(__doc__ or "", args))
-
-
-if __name__ == "__main__":
-    main()

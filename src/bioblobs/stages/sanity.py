@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bioblobs.checkpoints.file import check_classes, load_model
+from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
@@ -34,9 +34,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     seed, keys = config.train.seed, config.interpretability
     begin(config.train.num_threads)
     store = open_store(paths.prepared, config.data.identity())
-    path = paths.final_checkpoint(1)
-    model, card = load_model(path)
-    check_classes(path, card, store.classes)
+    model, _ = load_model(paths.final_checkpoint(1), store.classes)
     folder = Path(paths.output) / "sanity" / PERMUTED
     place = Paths(*(str(folder / part) for part in ("prepared", "models", "metrics", "plots")))
     shutil.rmtree(folder, ignore_errors=True)
@@ -63,7 +61,3 @@ def main(args: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if args is None else args)
     with one_line_errors():
         run(*parse(__doc__ or "", words), words)
-
-
-if __name__ == "__main__":
-    main()

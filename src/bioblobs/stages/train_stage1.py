@@ -12,7 +12,3 @@ def main(args: Sequence[str] | None = None) -> None:
     """Command line of the stage."""
     with one_line_errors():
         Stage1CLI(args)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from torch.nn import functional as F
 
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import Codebook, perplexity
@@ -19,6 +20,27 @@ RESTARTS = 3
 def blob_embeddings(prediction: Prediction) -> NDArray[np.float32]:
     """(M, D) embeddings of the real blobs of a batch."""
     return prediction.blobs.embedding[prediction.blobs.mask].numpy()
+
+
+def fill(
+    codebook: Codebook, blobs: NDArray[np.float32], by_kmeans: bool, batches: int, seed: int
+) -> dict[str, Any]:
+    """Fill a codebook from the embeddings (M, D) of so many batches; return how well it fits them.
+
+    Args:
+        by_kmeans: off: codes are blobs drawn at random.
+    """
+    if codebook.distance == "cos":
+        blobs = F.normalize(torch.from_numpy(blobs), dim=-1).numpy()
+    size = codebook.size
+    codebook.fill(torch.from_numpy(random_codes(blobs, size, seed)), torch.ones(size))
+    report: dict[str, Any] = {"before": usage(codebook, blobs)}
+    if by_kmeans:
+        centres, counts, inertia = kmeans_codes(blobs, size, seed)
+        # EMA counts are blobs per batch: what the moving average would have settled at.
+        codebook.fill(torch.from_numpy(centres), torch.from_numpy(counts / batches).float())
+        report |= {"inertia": round(inertia, 4), "after": usage(codebook, blobs)}
+    return report
 
 
 def kmeans_codes(

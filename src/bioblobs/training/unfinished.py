@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from typing import Any
 import bioblobs
 from bioblobs.checkpoints.file import FORMAT, read_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import write_json
+from bioblobs.io import put_in_place, write_json
 
 IDENTITY, LAST = "identity.json", "last.ckpt"
 CODE = (
@@ -111,13 +110,11 @@ def begin_folder(work: Unfinished, identity: dict[str, Any]) -> None:
 def move_finished(work: Path, place: Path) -> None:
     """Put a finished stage's folder in its place, where an earlier run's may be.
 
-    Killed between the two steps, the stage finds its work still unfinished, and does this again.
+    Killed before the last step, the stage finds its work still unfinished, and does this again.
     """
     (work / IDENTITY).unlink(missing_ok=True)
-    if place.exists():
-        shutil.rmtree(place)
     place.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(work, place)
+    put_in_place(work, place)
     if not any(work.parent.iterdir()):
         work.parent.rmdir()
 

@@ -1,0 +1,105 @@
+"""What the stage ``interpret`` leaves: the report's content, files, plots and printed lines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bioblobs import __version__
+from bioblobs.inference.chain import Chain
+from bioblobs.interpretation.code_table import code_table
+from bioblobs.interpretation.codebook_map import codebook_map
+from bioblobs.interpretation.codes import CodeReport
+from bioblobs.interpretation.logo import LOGOS
+from bioblobs.interpretation.membership import blob_table
+from bioblobs.interpretation.report_file import SCHEMA_VERSION
+from bioblobs.io import write_json, write_table, write_text
+from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.store.packed import Store
+
+MODEL = "model.json"
+"""Facts of the model for later stages, beside the report."""
+
+
+def report_of(
+    store: Store,
+    records: Sequence[Chain],
+    summary: Mapping[str, Any],
+    explanation: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Make the content of test_interpretability.json (``interpretation/schema.json``)."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "bioblobs_version": __version__,
+        "split": "test",
+        "seed": seed,
+        "task": {
+            "name": store.meta["task"],
+            "multilabel": store.multilabel,
+            "classes": dict(zip(store.classes, store.class_names, strict=True)),
+        },
+        "explanation": explanation,
+        "dataset": summary,
+        "proteins": [record.to_json() for record in records],
+    }
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the numbers that are metrics."""
+    return {name: summary[name] for name in ("importance", "blobs", "codebook", "code_tests")}
+
+
+def write_model(folder: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:
+    """Write the model's keys, its data, and its codebook in two dimensions, for stages without a model."""
+    codebook = model.codebook
+    about = {
+        "architecture": card["architecture"],
+        "data": card["data"],
+        "map": None if codebook is None else codebook_map(codebook.vectors.cpu().numpy(), codebook.distance),
+    }
+    write_json(folder / MODEL, about)
+
+
+def write_codes(folder: Path, codes: CodeReport, significance: float) -> None:
+    """Write the code table and the logos; those of an earlier run go."""
+    shutil.rmtree(folder / LOGOS, ignore_errors=True)
+    for name, picture in codes.logos.items():
+        write_text(folder / name, picture)
+    write_table(folder / "codes.csv", code_table(codes.summary["codes"], significance))
+
+
+def plots(records: Sequence[Chain], summary: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Make the plots' tables: use of the codes, importance by rank, sizes of the blobs."""
+    blobs = blob_table(records)
+    usage = [
+        {"rank": rank, "code": code["code"], "blobs": code["blobs"]}
+        for rank, code in enumerate(summary["codes"], start=1)
+    ]
+    rank = blobs.groupby("protein")["importance"].rank(ascending=False, method="first").astype(int)
+    sizes = blobs["size"].value_counts().sort_index()
+    return {
+        "codebook_usage": pd.DataFrame(usage, columns=["rank", "code", "blobs"]),
+        "blob_importance": blobs["importance"].groupby(rank).mean().rename_axis("rank").reset_index(),
+        "blob_sizes": sizes.rename_axis("size").rename("blobs").reset_index(),
+    }
+
+
+def lines(summary: Mapping[str, Any]) -> list[str]:
+    """Describe blobs and codes in a few lines."""
+    blobs, codebook, importance = summary["blobs"], summary["codebook"], summary["importance"]
+    said = [f"blobs: {blobs['per_protein']:.1f} per protein, {blobs['mean_size']:.1f} residues"]
+    if importance["share_against"] is not None:
+        said.append(f"blobs that argue against the predicted class: {importance['share_against']:.0%}")
+    if blobs["saturated"]:
+        said.append(f"warning: {blobs['share_at_cap']:.0%} of blobs are at model.cluster_size_max")
+    said.append(f"codebook: {codebook['codes_used']} of {codebook['codes']} codes used")
+    said.append(f"perplexity of their use: {codebook['perplexity']:.1f}")
+    tests = {name: test for name, test in summary["code_tests"].items() if name != "significance"}
+    return said + [
+        f"{name.replace('_', ' ')}: {test['significant']} of {test['tested']}" for name, test in tests.items()
+    ]

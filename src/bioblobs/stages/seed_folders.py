@@ -1,0 +1,60 @@
+"""Folders of the runs that `make seeds` compares: what is done in each, and what runs next."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bioblobs.config.parsing import flat_values
+from bioblobs.config.schema import Config, Paths
+from bioblobs.errors import BioBlobsError
+from bioblobs.io import write_json
+from bioblobs.store.packed import Store
+from bioblobs.training.unfinished import work_identity
+
+IDENTITY = "identity.json"
+OF_NO_SEED = ("train.seed", "interpretability.seeds", "report.", "leakage.")
+"""Keys that a seed's folder may differ in and still be the same work."""
+PARTS = (
+    ("train_stage0", "output/stage_0/stage_0_final.ckpt"),
+    ("init_codebook", "output/codebook/codebook_init.ckpt"),
+    ("train_stage1", "output/stage_1/stage_1_final.ckpt"),
+    ("evaluate", "metrics/test.json"),
+    ("faithfulness", "metrics/faithfulness.json"),
+)
+"""Stages in order, and the file whose presence says that one is done: each is written whole or not at all."""
+FINAL = PARTS[2][1]
+
+
+def begin_folder(folder: Path, config: Config, store: Store) -> None:
+    """Make a seed's folder; one that holds other work (parameters, data or code) is begun anew."""
+    keys = {k: v for k, v in flat_values(config).items() if not k.startswith(OF_NO_SEED)}
+    identity = work_identity(keys, {"data sha256": store.meta["content_sha256"]})
+    wanted = json.loads(json.dumps(identity, sort_keys=True, default=str))
+    place = folder / IDENTITY
+    if place.is_file() and json.loads(place.read_text()) != wanted:
+        print(f"{folder} is of other parameters, data or code; starting anew", flush=True)
+        shutil.rmtree(folder)
+    write_json(place, wanted)
+
+
+def run_stage(stage: str, seed: int, folder: Path, paths: Paths, args: Sequence[str]) -> None:
+    """Run a stage of the pipeline in a process of its own, as DVC does.
+
+    Raises:
+        BioBlobsError: it failed; its own message stands above.
+    """
+    places = {"prepared": paths.prepared, **{name: folder / name for name in ("output", "metrics", "plots")}}
+    command = [
+        *(sys.executable, "-m", "bioblobs.stages", stage),
+        *(["fit"] if stage.startswith("train") else []),
+        *args,
+        f"--train.seed={seed}",
+        *(f"--paths.{name}={place}" for name, place in places.items()),
+    ]
+    if subprocess.run(command).returncode:
+        raise BioBlobsError(f"seed {seed}: stage {stage} failed; mend what it says and run this again")
