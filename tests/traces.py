@@ -40,10 +40,14 @@ def rotated(trace: Trace, seed: int) -> Trace:
 
 
 def traces_store(traces: list[Trace], sequences: list[str] | None = None, classes: int = 2) -> Any:
-    """What the functions read of a store; backbones have their C-alphas only."""
+    """What the functions read of a store: C-alphas, and an N and a C that bond neighbours."""
     lengths = [len(trace) for trace in traces]
     coordinates = np.full((sum(lengths), 4, 3), np.nan, np.float32)
-    coordinates[:, 1] = np.concatenate(traces)
+    ca = np.concatenate(traces)
+    step = np.diff(ca, axis=0)
+    coordinates[:, 1] = ca
+    coordinates[:-1, 2] = ca[:-1] + 0.35 * step
+    coordinates[1:, 0] = ca[1:] - 0.35 * step
     return SimpleNamespace(
         coordinates=coordinates,
         offsets=np.cumsum([0, *lengths]),

@@ -8,10 +8,9 @@ import biotite.structure as struc
 import numpy as np
 from numpy.typing import NDArray
 
+from bioblobs.proteins.geometry import CA_ATOM, stretches
 from bioblobs.store.packed import Store
 
-BREAK_MIN = 4.5
-"""Distance of neighbouring C-alphas (angstrom) from which a residue is missing between them."""
 STRUCTURES = ("helix", "strand", "coil")
 _KINDS = {"a": "helix", "b": "strand", "c": "coil", "": "coil"}
 
@@ -39,28 +38,22 @@ def gather(store: Store, rows: NDArray[np.int64]) -> Residues:
     """The residues of ``rows``, secondary structure measured protein by protein."""
     spans = [np.arange(store.offsets[row], store.offsets[row + 1]) for row in rows]
     at = np.concatenate(spans)
-    stretches = [stretches_of(store, row) for row in rows]
-    counts = np.cumsum([0, *(part[-1] + 1 for part in stretches)])
+    unbroken = [stretches_of(store, row) for row in rows]
+    counts = np.cumsum([0, *(part[-1] + 1 for part in unbroken)])
     kinds = np.concatenate([secondary_structure(store, row) for row in rows])
     return Residues(
         types=np.asarray(store.residue_types[at]),
         structure=np.array([STRUCTURES.index(kind) for kind in kinds.tolist()]),
-        stretch=np.concatenate([part + first for part, first in zip(stretches, counts, strict=False)]),
-        ca=np.asarray(store.coordinates[at, 1]),
+        stretch=np.concatenate([part + first for part, first in zip(unbroken, counts, strict=False)]),
+        ca=np.asarray(store.coordinates[at, CA_ATOM]),
         offsets=np.cumsum([0, *map(len, spans)]),
     )
 
 
 def stretches_of(store: Store, row: int) -> NDArray[np.int64]:
-    """(L,) number of the unbroken stretch: one more after a jump of the C-alphas or a change of chain.
-
-    Author numbers are no guide: they may repeat, or jump without a break.
-    """
+    """(L,) number of the unbroken stretch of chain (:func:`~bioblobs.proteins.geometry.stretches`)."""
     span = slice(store.offsets[row], store.offsets[row + 1])
-    chains = np.asarray(store.chain_ids[span])
-    steps = np.linalg.norm(np.diff(store.coordinates[span, 1], axis=0), axis=-1)
-    breaks = (steps > BREAK_MIN) | (chains[1:] != chains[:-1])
-    return np.concatenate([[0], breaks.cumsum()])
+    return stretches(np.asarray(store.coordinates[span]), np.asarray(store.chain_ids[span]))
 
 
 def secondary_structure(store: Store, row: int) -> NDArray[np.str_]:
@@ -68,7 +61,7 @@ def secondary_structure(store: Store, row: int) -> NDArray[np.str_]:
     span = slice(store.offsets[row], store.offsets[row + 1])
     length = int(store.offsets[row + 1] - store.offsets[row])
     atoms = struc.AtomArray(length)
-    atoms.coord = np.asarray(store.coordinates[span, 1])
+    atoms.coord = np.asarray(store.coordinates[span, CA_ATOM])
     atoms.atom_name[:] = "CA"
     atoms.res_name[:] = "GLY"  # any amino acid: the method looks at coordinates only
     atoms.element[:] = "C"
