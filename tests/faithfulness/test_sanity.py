@@ -9,8 +9,7 @@ from stub import made_model
 
 from bioblobs.config.schema import DataConfig
 from bioblobs.faithfulness.chains import Chains, chosen_rows
-from bioblobs.faithfulness.other_models import compare_models
-from bioblobs.faithfulness.permuted_labels import copy_with_permuted_labels
+from bioblobs.faithfulness.other_models import compare_models, copy_with_permuted_labels
 from bioblobs.store.packed import Store, open_store
 from conftest import ROOT
 

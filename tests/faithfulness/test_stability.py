@@ -9,8 +9,7 @@ from stub import made_model, stub_explained
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import explain
-from bioblobs.faithfulness.randomised import cascade
-from bioblobs.faithfulness.stability import compare, rand_index, shaken
+from bioblobs.faithfulness.stability import cascade, compare, rand_index, shaken
 
 
 def test_no_noise_changes_nothing(chains: Chains) -> None:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.splits import SPLITS, assign
-from bioblobs.splits.assign import assign_splits, distribute, plan_splits
-from bioblobs.splits.clusters import identical, single_linkage
+from bioblobs.splits.assign import assign_splits, distribute, identical, plan_splits, single_linkage
 from families import LETTERS, families
 
 BLOSUM62 = align.SubstitutionMatrix.std_protein_matrix()

@@ -13,7 +13,6 @@ from bioblobs.faithfulness.curves import DELETED, INSERTED
 from bioblobs.faithfulness.explained import Explained, Floats, explain
 from bioblobs.faithfulness.gradients import integrated_gradients
 from bioblobs.faithfulness.masking import Masking, by_rank, falls_without, masking
-from bioblobs.faithfulness.randomised import cascade
 from bioblobs.faithfulness.removal import (
     IMPORTANCE,
     RANDOM_RESIDUES,
@@ -23,7 +22,7 @@ from bioblobs.faithfulness.removal import (
     signed_rank,
     top_blob,
 )
-from bioblobs.faithfulness.stability import NOISES, Stability, compare, shaken
+from bioblobs.faithfulness.stability import NOISES, Stability, cascade, compare, shaken
 from bioblobs.faithfulness.statistics import mean_interval
 from bioblobs.models.bioblobs import BioBlobs
 

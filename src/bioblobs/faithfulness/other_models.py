@@ -1,8 +1,10 @@
-"""Explanations of other models, compared with those of the model itself."""
+"""Explanations of other models, beside those of the model itself; and labels that mean nothing, for one."""
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,10 @@ from bioblobs.faithfulness.rankings import by_contribution
 from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
 from bioblobs.faithfulness.stability import compare
 from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.io import write_json
 from bioblobs.models.bioblobs import BioBlobs
+from bioblobs.store.array_file import write_array
+from bioblobs.store.packed import META, Store, seal
 
 
 def compare_models(model: BioBlobs, others: dict[str, BioBlobs], chains: Chains, seed: int) -> dict[str, Any]:
@@ -46,3 +51,23 @@ def compare_models(model: BioBlobs, others: dict[str, BioBlobs], chains: Chains,
 def _ranked(chains: Chains, explained: Explained, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     rng = np.random.default_rng([seed, 0])
     return by_contribution(chains, explained, rng)
+
+
+def copy_with_permuted_labels(store: Store, target: Path, seed: int) -> None:
+    """Copy a store with labels exchanged at random.
+
+    They are exchanged among the training proteins and among the validation proteins, so that neither the
+    training nor the choice of the best epoch sees a true one. Arrays are linked, not copied.
+    """
+    target.mkdir(parents=True)
+    for path in store.path.iterdir():
+        if path.is_file() and path.name not in (META, "labels.npy"):
+            os.symlink(path.resolve(), target / path.name)
+    labels = np.array(store.labels)
+    rng = np.random.default_rng(seed)
+    for split in ("train", "val"):
+        rows = store.rows(split)
+        labels[rows] = labels[rng.permutation(rows)]
+    arrays = {**store.meta["arrays"], "labels": write_array(target / "labels.npy", labels)}
+    meta = {**store.meta, "arrays": arrays}
+    write_json(target / META, {**meta, "content_sha256": seal(meta)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +13,13 @@ from sklearn.metrics import adjusted_rand_score
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import Interval, mean_interval, spearman
+from bioblobs.inference.device import device_of
+from bioblobs.models.bioblobs import BioBlobs
 
 NOISES = (0.1, 0.25, 0.5)
 """Standard deviations of the coordinate noise, angstrom; the first is a good crystal structure's error."""
+FROM_OUTPUT = ("readout", "codebook", "blob_encoder", "partitioner", "encoder")
+"""Parts in the order in which a prediction passes them, backward; a model may lack the second and third."""
 
 
 @dataclass
@@ -65,3 +71,17 @@ def shaken(chains: Chains, sigma: float, rng: np.random.Generator) -> NDArray[np
     """(N, 4, 3) coordinates with Gaussian noise of ``sigma`` angstrom on each axis of each atom."""
     noise = rng.normal(0, sigma, chains.coordinates.shape)
     return (chains.coordinates + noise).astype(np.float32)
+
+
+def cascade(model: BioBlobs, fresh: BioBlobs) -> Iterator[tuple[str, BioBlobs]]:
+    """Exchange more and more parts of a model for an untrained one's (Adebayo et al. 2018).
+
+    Each comes with the name of the part that was exchanged last; the last model is untrained as a whole.
+    """
+    mixed = copy.deepcopy(model).eval()
+    fresh = copy.deepcopy(fresh).eval().to(device_of(model))
+    fresh.partitioner.tau.copy_(model.partitioner.tau)  # a setting of the schedule, not a weight
+    for part in FROM_OUTPUT:
+        if getattr(model, part) is not None:
+            setattr(mixed, part, getattr(fresh, part))
+            yield part, mixed

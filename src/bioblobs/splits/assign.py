@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from bioblobs.errors import BioBlobsError
 from bioblobs.similarity.by_sequence import identity_hits, sequence_tool
 from bioblobs.similarity.by_structure import structure_links, structure_tool
 from bioblobs.splits import SPLITS
-from bioblobs.splits.clusters import identical, single_linkage
 
 THRESHOLDS = {
     "sequence": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -187,3 +188,24 @@ def _missed(split: NDArray[np.int64], fractions: Sequence[float], largest: int) 
         f"warning: the splits have {found} of the chains, data.split_fractions asks for {asked}: "
         f"clusters stay whole, and the largest has {largest} of {len(split)} chains"
     )
+
+
+def single_linkage(
+    count: int, links: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> NDArray[np.int64]:
+    """(count,) cluster of each chain: connected components of the graph of all links.
+
+    Two chains of different clusters are never linked. Greedy clustering around representatives (CD-HIT,
+    ``mmseqs cluster``'s default) does not promise that: members of two clusters may be more alike than
+    either is to its representative.
+    """
+    rows = np.concatenate([np.empty(0, np.int64), *(first for first, _ in links)])
+    columns = np.concatenate([np.empty(0, np.int64), *(second for _, second in links)])
+    graph = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def identical(sequences: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Links of each chain with the first one of the same sequence."""
+    _, first, which = np.unique(np.array(sequences, object), return_index=True, return_inverse=True)
+    return np.arange(len(sequences)), first[which]

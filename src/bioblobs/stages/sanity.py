@@ -17,8 +17,7 @@ from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
 from bioblobs.faithfulness.chains import Chains, chosen_rows
-from bioblobs.faithfulness.other_models import compare_models
-from bioblobs.faithfulness.permuted_labels import copy_with_permuted_labels
+from bioblobs.faithfulness.other_models import compare_models, copy_with_permuted_labels
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json
 from bioblobs.models.bioblobs import BioBlobs
