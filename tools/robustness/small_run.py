@@ -1,0 +1,145 @@
+"""A small run of the pipeline that faults are injected into: its stages, folders and files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from robustness.readers import ROOT
+
+KEYS = {
+    "data.data_dir": ROOT / "data",
+    "data.subset": 60,
+    "data.max_length": 100,
+    "data.edge_types": "knn_6",
+    "data.workers": 1,
+    "model.node_h_dim": "[8,2]",
+    "model.edge_h_dim": "[4,1]",
+    "model.num_layers": 1,
+    "model.codebook_size": 16,
+    "train.num_threads": 1,
+    "train.accelerator": "cpu",
+    "multistage.stage0.epochs": 2,
+    "multistage.stage1.epochs": 2,
+    "multistage.stage1.kmeans_batches": 4,
+    "evaluation.bootstrap": 20,
+    "interpretability.deletion_repeats": 1,
+    "interpretability.gradient_steps": 2,
+    "interpretability.proteins": 4,
+}
+STAGES = ("prepare", "leakage", "train_stage0", "init_codebook", "train_stage1", "evaluate", "interpret",
+          "faithfulness", "report")  # fmt: skip
+PLACES = ("prepared", "output", "metrics", "plots")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a stage's process ended.
+
+    Attributes:
+        status: exit status; negative: the signal that killed it.
+        said: what it printed.
+        seconds: how long it took.
+    """
+
+    status: int
+    said: str
+    seconds: float
+
+    @property
+    def refused(self) -> bool:
+        """True where it stopped with one clear line."""
+        last = self.said.strip().splitlines()[-1:] or [""]
+        return self.status > 0 and last[0].startswith("error: ") and "Traceback" not in self.said
+
+
+def flags(stage: str, folder: Path) -> list[str]:
+    """Command line of a stage whose results lie in ``folder``."""
+    places = {f"paths.{name}": folder / name for name in PLACES}
+    words = [f"--{key}={value}" for key, value in {**KEYS, **places}.items()]
+    return ["fit", "--trainer.enable_progress_bar=false", *words] if stage.startswith("train") else words
+
+
+def run(
+    stage: str,
+    folder: Path,
+    kill_after: float | None = None,
+    largest_file: int | None = None,
+    limit: float = 300,
+) -> Done:
+    """Run a stage in a forked process, which has the libraries already.
+
+    Args:
+        kill_after: seconds after which it is killed at once, with every process it started.
+        largest_file: bytes beyond which a write fails, as on a full disk.
+        limit: seconds after which it counts as hanging.
+    """
+    log = folder.parent / f"{folder.name}.log"
+    begun = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _become(stage, folder, log, largest_file)
+    end = begun + (limit if kill_after is None else kill_after)
+    status = None
+    while status is None and time.monotonic() < end:
+        found, code = os.waitpid(child, os.WNOHANG)
+        status = code if found else None
+        time.sleep(0.005)
+    if status is None:
+        os.killpg(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if kill_after is None:
+            return Done(-signal.SIGALRM, f"hang: over {limit} s", limit)
+    said = log.read_text(errors="replace") if log.exists() else ""
+    return Done(os.waitstatus_to_exitcode(status), said, time.monotonic() - begun)
+
+
+def _become(stage: str, folder: Path, log: Path, largest_file: int | None) -> None:
+    """Turn this forked process into the stage; never returns."""
+    import resource
+
+    os.setpgid(0, 0)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    if largest_file is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    code = 1
+    try:
+        import_module(f"bioblobs.stages.{stage}").main(flags(stage, folder))
+        code = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Copy a run's folder."""
+    shutil.copytree(source, target, symlinks=True)
+    return target
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Content of metrics and plots: what a run is compared by."""
+    found = {}
+    for name in ("metrics", "plots"):
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and not path.name.endswith("_run.json"):
+                found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
