@@ -335,7 +335,7 @@ def test_proteins_wait_as_plain_arrays_and_come_back_as_they_were() -> None:
         found = stored.protein()
         assert found.id == waiting[row].id
         for each in fields(Protein):
-            if each.name != "id":
+            if isinstance(getattr(waiting[row], each.name), np.ndarray):
                 one, other = getattr(found, each.name), getattr(waiting[row], each.name)
                 assert one.dtype == other.dtype and one.flags.c_contiguous and one.flags.writeable
                 np.testing.assert_array_equal(one, other)

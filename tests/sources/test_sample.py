@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 import shutil
 from collections import Counter
@@ -18,6 +20,7 @@ import torch
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import DataConfig, ModelConfig
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import file_digest, write_json
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.record import Protein
 from bioblobs.sources.preparation import prepare_store
@@ -28,6 +31,7 @@ from bioblobs.store.batches import collate
 from bioblobs.store.packed import Store
 from bioblobs.training.losses import LossWeights, loss_terms
 from conftest import ROOT
+from damage import KINDS, damage
 
 SAMPLE = ROOT / "data" / "sample"
 README = (SAMPLE / "README.md").read_text()
@@ -179,18 +183,40 @@ def test_lengths_that_disagree_make_one_protein_unusable(tmp_path: Path) -> None
     assert Store(tmp_path / "store").classes == ["1", "2"]
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "foreign"])
-def test_damaged_sample_is_one_error_that_names_the_file(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("change", ["missing", "cut", "foreign"])
+def test_damaged_sample_is_one_error_that_names_the_file(tmp_path: Path, change: str) -> None:
     data = small_sample(tmp_path, ["1HIA_A", "5JOE_A"])
     path = tmp_path / "sample" / "chains.parquet"
     whole = path.read_bytes()
     path.unlink()
-    if damage != "missing":
-        path.write_bytes({"cut": whole[: len(whole) // 2], "foreign": b"id,sequence\n"}[damage])
+    if change != "missing":
+        path.write_bytes({"cut": whole[: len(whole) // 2], "foreign": b"id,sequence\n"}[change])
     with pytest.raises(BioBlobsError) as error:
         prepare_store(data, tmp_path / "store")
     assert str(path) in str(error.value)
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["chains.parquet", "label_names.tsv", "sums.json"])
+def test_a_damaged_sample_is_never_believed(name: str, kind: str, tmp_path: Path) -> None:
+    """One letter of a class name, or one digit of a coordinate, is still a sample."""
+    data = dataclasses.replace(small_sample(tmp_path, ["1HIA_A", "5JOE_A"]), dataset_name="scop")
+    folder = tmp_path / "sample"
+    write_json(folder / "sums.json", {each.name: file_digest(each) for each in folder.iterdir()})
+    whole = SampleSource(data).class_names()
+    assert len(whole) >= 5
+    damage(folder / name, kind)
+    try:
+        assert SampleSource(data).class_names() == whole and name == "sums.json"
+    except BioBlobsError as error:
+        assert str(folder) in str(error) and "\n" not in str(error)
+        assert "git checkout" in str(error) or name == "chains.parquet"
+
+
+def test_the_sums_of_the_sample_are_right() -> None:
+    listed = json.loads((SAMPLE / "sums.json").read_text())
+    assert listed == {name: file_digest(SAMPLE / name) for name in ("chains.parquet", "label_names.tsv")}
 
 
 def test_damaged_coordinates_leave_no_store(tmp_path: Path) -> None:

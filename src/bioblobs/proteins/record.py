@@ -28,6 +28,8 @@ class Protein:
         insertion_codes: (L,) one byte each, b"" where there is none.
         chain_ids: (L,) author chain, at most four characters.
         coordinates: (L, 4, 3) N, CA, C, O in angstrom; NaN where an atom is missing.
+        embeddings: (L, E) of an encoder that made them elsewhere; None without (``data.embeddings``).
+        origin: what was subtracted from the coordinates of the file, which lie far away (angstrom).
     """
 
     id: str
@@ -36,6 +38,8 @@ class Protein:
     insertion_codes: NDArray[np.bytes_]
     chain_ids: NDArray[np.bytes_]
     coordinates: NDArray[np.float32]
+    embeddings: NDArray[np.float16] | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __len__(self) -> int:
         return len(self.residue_types)
@@ -62,5 +66,7 @@ def usable(protein: Protein) -> tuple[Protein, int]:
         protein.insertion_codes[complete],
         protein.chain_ids[complete],
         protein.coordinates[complete],
+        None if protein.embeddings is None else protein.embeddings[complete],
+        protein.origin,
     )
     return kept, dropped

@@ -40,6 +40,7 @@ class FolderSource:
             check_threshold(data.split, data.split_similarity_threshold)
         self.scratch = Scratch()
         self.errors: dict[int, ProteinError] = {}
+        self.names: list[str] = []  # of the rows, once the files are read
         self.split_name = "split column of the table" if self.listing.has_splits else split_column(data)
 
     def left_out(self) -> dict[str, int]:
@@ -60,8 +61,8 @@ class FolderSource:
                 "chain": [entry.chain for entry in entries],
             }
         )
-        names, sequences = self._scan()
-        frame["id"] = names
+        self.names, sequences = self._scan()
+        frame["id"] = self.names
         frame["length"] = [len(sequence) for sequence in sequences]
         frame["error"] = [str(self.errors[row]) if row in self.errors else None for row in frame.index]
         if not self.listing.has_splits:
@@ -71,7 +72,10 @@ class FolderSource:
     def items(self, rows: Sequence[int]) -> Iterator[Item]:
         """Implement :class:`~bioblobs.sources.source.Source`."""
         for row in rows:
-            yield self.errors[row] if row in self.errors else self.scratch.get(row)
+            if row in self.errors:
+                yield self.errors[row]
+            else:  # a file's own name may be that of another file
+                yield self.scratch.get(row)._replace(id=self.names[row])
 
     @staticmethod
     def read(item: Item) -> list[Protein | ProteinError]:

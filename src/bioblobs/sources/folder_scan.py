@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -84,7 +84,8 @@ class Stored(NamedTuple):
     def protein(self) -> Protein:
         """Convert back."""
         rows = np.frombuffer(self.content, _RESIDUE)
-        return Protein(self.id, **{name: rows[name].copy() for name in RESIDUE_ARRAYS})
+        arrays: dict[str, Any] = {name: rows[name].copy() for name in RESIDUE_ARRAYS}
+        return Protein(self.id, **arrays)
 
 
 class Scratch:

@@ -7,21 +7,15 @@ Not ``joblib.Parallel(return_as="generator")``: it reads the stream ahead of a s
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from concurrent.futures import Future
 from typing import TypeVar
 
 from joblib import cpu_count
 
-from bioblobs.errors import BioBlobsError
+from bioblobs.workers import worker_processes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +23,7 @@ AHEAD = 3
 """Chunks in flight per worker: one in work, and some waiting before and after it."""
 POOL_PAYS_FROM = 3.0
 """Seconds of work from which workers are started; starting them takes about one second."""
+FEWER = "try fewer (data.workers; bioblobs predict: --workers), or 1"
 
 
 def ordered_map(
@@ -62,11 +57,8 @@ def ordered_map(
 def _in_pool(
     function: Callable[[list[Item]], Result], chunks: Iterator[list[Item]], workers: int
 ) -> Iterator[Result]:
-    # Not forked from here: the libraries of this process may have threads, whose locks a fork would copy.
-    context = multiprocessing.get_context("forkserver")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
     pending: deque[Future[Result]] = deque()
-    try:
+    with worker_processes(workers, FEWER) as pool:
         for part in itertools.islice(chunks, AHEAD * workers):
             pending.append(pool.submit(function, part))
         while pending:
@@ -74,28 +66,9 @@ def _in_pool(
             for part in itertools.islice(chunks, 1):
                 pending.append(pool.submit(function, part))
             yield result
-    except BrokenProcessPool as error:
-        raise BioBlobsError(
-            "data.workers: a worker process died (killed for memory?); try fewer, or data.workers=1"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     stream = iter(items)
     while part := list(itertools.islice(stream, size)):
         yield part
-
-
-def _begin_worker() -> None:
-    """Ignore Ctrl-C, which the main process handles, and end with that process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import write_json, write_table
 from bioblobs.proteins.record import Protein, ProteinError
+from bioblobs.sources.embeddings import KINDS, Embeddings, kind_of
 from bioblobs.sources.parallel import ordered_map
 from bioblobs.sources.selection import encode_labels, select, training_classes
 from bioblobs.sources.source import Source, open_source
@@ -30,6 +31,8 @@ REPORT = "report"
 """Folder of the data report in a store."""
 CHUNK = 32
 """Items per task of a worker."""
+NAMED = 3
+"""Chains that a line about many names."""
 
 
 @dataclasses.dataclass
@@ -49,6 +52,16 @@ class DataReport:
     lengths: pd.DataFrame
     dropped: pd.DataFrame
     skipped: pd.DataFrame
+
+    def skipped_lines(self) -> Iterator[str]:
+        """One line per chain that could not be used; of those without a fitting embedding one per kind."""
+        kinds = self.skipped["reason"].map(kind_of)
+        for _, row in self.skipped[kinds.isna()].iterrows():
+            yield f"skipped {row['id']}: {row['reason']}"
+        for _, part in self.skipped.groupby(kinds):
+            first = part.iloc[0]
+            names = ", ".join(part["id"].head(NAMED)) + (", ..." if len(part) > NAMED else "")
+            yield f"skipped {len(part)} for their embeddings ({names}); {first['id']}: {first['reason']}"
 
     def length_histogram(self, width: int = 50) -> pd.DataFrame:
         """Count proteins per split (``group``) and bin of ``width`` residues (``length``: its start)."""
@@ -90,13 +103,19 @@ def prepare_store(
         )
     selection = select(table, task, data)
     dropped = {**source.left_out(), **selection.dropped}
-    with StoreWriter(path, data.edge_types) as writer:
-        outcomes, incomplete = _write_proteins(source, selection.table["row"].tolist(), data, writer)
+    embeddings = None if data.embeddings is None else Embeddings(data.embeddings)
+    with StoreWriter(path, data.edge_types, 0 if embeddings is None else embeddings.width) as writer:
+        make = partial(_read_block, source.read, data.edge_types, embeddings)
+        outcomes, incomplete = _write_proteins(make, source, selection.table["row"].tolist(), data, writer)
         failed = [(place, reason) for place, reason in enumerate(outcomes) if reason is not None]
         unusable = selection.table.loc[[place for place, _ in failed]]
         skipped = _skipped([unread, unusable.assign(error=[reason for _, reason in failed])])
-        if len(skipped):
-            dropped["not usable"] = len(skipped)
+        dropped |= _counts(skipped)
+        if outcomes and all(kind_of(reason or "") for reason in outcomes):
+            raise BioBlobsError(
+                f"data.embeddings: {data.embeddings} fits none of {len(outcomes)} chains; the first, "
+                f"{selection.table['id'].iloc[0]}: {outcomes[0]}"
+            )
         table = selection.table.drop([place for place, _ in failed]).reset_index(drop=True)
         table["length"] = writer.lengths
         classes = training_classes(table)
@@ -137,11 +156,16 @@ def _skipped(failed: list[pd.DataFrame]) -> pd.DataFrame:
     return table[["id", *(name for name in ("file", "chain") if name in table), "reason"]]
 
 
+def _counts(skipped: pd.DataFrame) -> dict[str, int]:
+    """Chains that could not be used; those for their embeddings by kind."""
+    kinds = Counter(kind_of(reason) or "not usable" for reason in skipped["reason"])
+    return {kind: kinds[kind] for kind in ("not usable", *KINDS) if kinds[kind]}
+
+
 def _write_proteins(
-    source: Source, rows: list[int], data: DataConfig, writer: StoreWriter
+    make: Callable[[list[Any]], Block], source: Source, rows: list[int], data: DataConfig, writer: StoreWriter
 ) -> tuple[list[str | None], int]:
     """Append the proteins of ``rows``; return the outcome of each and the number of incomplete residues."""
-    make = partial(_read_block, source.read, data.edge_types)
     outcomes: list[str | None] = []
     incomplete = 0
     made = ordered_map(make, source.items(rows), len(rows), CHUNK, data.workers)
@@ -158,9 +182,15 @@ def _write_proteins(
 
 
 def _read_block(
-    read: Callable[[Any], list[Protein | ProteinError]], edge_types: str, items: list[Any]
+    read: Callable[[Any], list[Protein | ProteinError]],
+    edge_types: str,
+    embeddings: Embeddings | None,
+    items: list[Any],
 ) -> Block:
-    return make_block((protein for item in items for protein in read(item)), edge_types)
+    proteins = (protein for item in items for protein in read(item))
+    if embeddings is not None:
+        proteins = (embeddings.given(protein) for protein in proteins)
+    return make_block(proteins, edge_types)
 
 
 def _report(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import file_digest, read_json
 from bioblobs.proteins.alphabet import encode
 from bioblobs.proteins.record import Protein, ProteinError
 from bioblobs.sources.source import check_split_column
@@ -20,6 +21,7 @@ from bioblobs.sources.tasks import EC_NAMES, ec_labels, split_column, task_of
 
 CHAIN_COLUMNS = ("id", "chain", "sequence", "residue_number", "insertion_code", "origin", "backbone")
 """Columns that a protein is made of."""
+SUMS, RESTORE = "sums.json", "restore it with git checkout"
 _BATCH_ROWS = 256
 
 
@@ -30,10 +32,11 @@ class SampleSource:
         self.data, self.task = data, task_of(data)
         self.folder = Path(data.data_dir) / "sample"
         path = self.folder / "chains.parquet"
+        check_sum(path)
         try:
             self.file = pq.ParquetFile(path)
         except FileNotFoundError as error:
-            raise BioBlobsError(f"{path}: the sample is missing; restore it with git checkout") from error
+            raise BioBlobsError(f"{path}: the sample is missing; {RESTORE}") from error
         except (pa.ArrowException, OSError) as error:
             raise BioBlobsError(f"{path}: not a readable parquet file ({error})") from error
         if missing := {*CHAIN_COLUMNS, "length", self.task.sample_column} - set(self.file.schema_arrow.names):
@@ -75,9 +78,15 @@ class SampleSource:
         """Implement :class:`~bioblobs.sources.source.Source`."""
         if self.task.name_kind is None:
             return EC_NAMES
-        names = pd.read_csv(self.folder / "label_names.tsv", sep="\t", dtype=str)
-        names = names[names["kind"] == self.task.name_kind]
-        return dict(zip(names["id"], names["name"], strict=True))
+        path = self.folder / "label_names.tsv"
+        check_sum(path)
+        try:
+            names = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+            names = names[names["kind"] == self.task.name_kind]
+            return dict(zip(names["id"], names["name"], strict=True))
+        except (KeyError, OSError, ValueError) as error:
+            said = " ".join(str(error).split())
+            raise BioBlobsError(f"{path}: not a table of kind, id, name ({said}); {RESTORE}") from error
 
     def left_out(self) -> dict[str, int]:
         """Implement :class:`~bioblobs.sources.source.Source`."""
@@ -94,6 +103,19 @@ class SampleSource:
             yield from self.file.iter_batches(_BATCH_ROWS, columns=columns)
         except (pa.ArrowException, OSError) as error:
             raise BioBlobsError(f"{self.folder}/chains.parquet: damaged file ({error})") from error
+
+
+def check_sum(path: Path) -> None:
+    """Compare a file of the sample with its digest in sums.json beside it, where there is one.
+
+    Raises:
+        BioBlobsError: they differ, or sums.json cannot be read.
+    """
+    listed = path.with_name(SUMS)
+    if listed.is_file() and path.is_file():
+        digest = read_json(listed, dict, RESTORE).get(path.name)
+        if digest is not None and digest != file_digest(path):
+            raise BioBlobsError(f"{path}: damaged or changed (its SHA-256 is not that in {SUMS}); {RESTORE}")
 
 
 def _protein(

@@ -65,7 +65,15 @@ def open_source(data: DataConfig) -> Source:
 
 
 def source_state(data: DataConfig) -> list[tuple[str, int, int]]:
-    """List name, size and time of change of each file that ``data.source`` reads."""
+    """List name, size and time of change of each file that ``data.source`` and ``data.embeddings`` name."""
+    if data.embeddings is None:
+        return _state(data)
+    from bioblobs.sources.embeddings import embeddings_state
+
+    return [*_state(data), *embeddings_state(data.embeddings)]
+
+
+def _state(data: DataConfig) -> list[tuple[str, int, int]]:
     if data.source == "folder":
         from bioblobs.sources.folder import folder_state
 

@@ -1,4 +1,4 @@
-"""Flat arrays of a parsed model, and the choice of one conformer per residue."""
+"""Flat arrays of a parsed model."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
     for key in keys:
         new[1:] |= key[1:] != key[:-1]
     first = np.flatnonzero(new)
-    atoms = np.asarray(flat.atom_names)[:, None] == _PLACES
+    atoms = np.char.upper(np.asarray(flat.atom_names))[:, None] == _PLACES
     return AtomTable(
         xyz=np.array(flat.pos),
         place=np.where(atoms.any(1), atoms.argmax(1), -1),
@@ -78,7 +78,7 @@ def flatten(structure: gemmi.Structure) -> AtomTable:
         chain=chains[first].astype(np.int64),
         number=np.array(flat.resnums)[first],
         insertion_code=np.char.strip(np.array(flat.icodes)[first].view("S1")),
-        name=names[first],
+        name=np.char.upper(names[first]),
         entity=np.array(flat.entity_type)[first],
         hetero=np.array(flat.het_flags)[first] == ord("H"),
     )
@@ -96,67 +96,3 @@ def _flat(structure: gemmi.Structure) -> gemmi.FlatStructure:
         flat = gemmi.FlatStructure(structure)
     flat.strings_as_numbers = False
     return flat
-
-
-@dataclass
-class Backbone:
-    """Backbone of S residues, one conformer each.
-
-    Attributes:
-        residue: (S,) row in the atom table of the residue that is kept.
-        coordinates: (S, 4, 3) N, CA, C, O in angstrom, NaN where missing.
-        alternates: (S,) True where the residue had alternate locations (of any atom).
-        repeated: (S,) True where an atom name occurs twice in the conformer; the first is kept.
-    """
-
-    residue: NDArray[np.int64]
-    coordinates: NDArray[np.float64]
-    alternates: NDArray[np.bool_]
-    repeated: NDArray[np.bool_]
-
-
-def choose_conformers(table: AtomTable, residues: NDArray[np.int64]) -> Backbone:
-    """Choose one conformer per residue: the alternate location with most occupancy of its backbone.
-
-    Ties go to the first label. Atoms without a label belong to every conformer. Neighbouring residues of
-    one number and different names whose atoms all carry labels are one residue (microheterogeneity).
-
-    Args:
-        residues: ascending rows of the table.
-    """
-    site_of, count = _sites(table, residues)
-    atoms = np.flatnonzero((table.place >= 0) & (site_of[table.residue] >= 0))
-    residue, altloc = table.residue[atoms], table.altloc[atoms]
-    site = site_of[residue]
-    labelled = altloc != 0
-    codes, inverse = np.unique(residue[labelled] * 256 + altloc[labelled], return_inverse=True)
-    occupancy = np.round(np.bincount(inverse, table.occupancy[atoms][labelled]), 3)
-    owner, label = codes // 256, codes % 256
-    order = np.lexsort((owner, label, -occupancy, site_of[owner]))  # by site, then best first
-    best = order[np.unique(site_of[owner][order], return_index=True)[1]]
-    kept = residues[np.unique(site_of[residues], return_index=True)[1]]
-    chosen = np.zeros(count, np.int64)
-    kept[site_of[owner[best]]], chosen[site_of[owner[best]]] = owner[best], label[best]
-    mine = (residue == kept[site]) & (~labelled | (altloc == chosen[site]))
-    coordinates = np.full((count, len(ATOMS), 3), np.nan)
-    used = atoms[mine][::-1]  # backwards: the first atom of a name is written last
-    coordinates[site[mine][::-1], table.place[used]] = table.xyz[used]
-    slots = site[mine] * len(ATOMS) + table.place[atoms[mine]]
-    most = np.bincount(slots, minlength=count * len(ATOMS)).reshape(count, len(ATOMS)).max(1)
-    with_label = site_of[table.residue[table.altloc != 0]]
-    alternates = np.bincount(with_label[with_label >= 0], minlength=count) > 0
-    return Backbone(kept, coordinates, alternates, most > 1)
-
-
-def _sites(table: AtomTable, residues: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Number the residues along the sequence: (R,) place, -1 for residues left out; and their count."""
-    bare = np.bincount(
-        table.residue[(table.place >= 0) & (table.altloc == 0)], minlength=len(table.first)
-    ).astype(np.bool_)
-    left, right = residues[:-1], residues[1:]
-    same = (table.chain[left] == table.chain[right]) & (table.number[left] == table.number[right])
-    same &= table.insertion_code[left] == table.insertion_code[right]
-    same &= ~bare[left] & ~bare[right]
-    site = np.full(len(table.first), -1)
-    site[residues] = np.concatenate([[0], (~same).cumsum()])[: len(residues)]
-    return site, int(site.max(initial=-1)) + 1

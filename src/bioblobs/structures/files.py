@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import os
 import re
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gemmi
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.structures.content import PACKED, READ_ERRORS, foreign, printable, read_content
+from bioblobs.structures.mmcif import ATOM_SITE, MMCIF, parse_mmcif
+from bioblobs.structures.pdb import ATOM_RECORD, parse_pdb
+from bioblobs.structures.pdb_columns import Flaw
 
 SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 """Suffixes of structure files, in either case, with or without one of :data:`PACKED`."""
-PACKED = {".gz": (b"\x1f\x8b", gzip.decompress), ".bz2": (b"BZh", bz2.decompress)}
-"""Packed files: suffix, first bytes and function that unpacks."""
-READ_ERRORS = (RuntimeError, ValueError, IndexError, UnicodeDecodeError, OSError, EOFError, zlib.error)
-"""Exceptions of gemmi, gzip and bz2 on files that are damaged or of another kind."""
-PDB_COLUMNS = 76
-"""Columns of a PDB line that are read, up to the segment id; programs differ in the last four."""
-_MMCIF = re.compile(rb"(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
-_PDB_MODEL = re.compile(rb"^MODEL ", re.MULTILINE)
-_PDB_END_OF_MODEL = re.compile(rb"^ENDMDL", re.MULTILINE)
-_PDB_ATOM = re.compile(rb"^(?:ATOM  |HETATM)", re.MULTILINE)
+ATOMS_MAX = 5_000_000
+"""Most atoms of a file that is read; the largest entries of the PDB have about half."""
 
 
 class StructureError(BioBlobsError):
@@ -54,12 +47,16 @@ class Parsed:
         format: ``PDB`` or ``mmCIF``.
         models: number of models in the file.
         parents: standard amino acid of modified residues according to the file: {"MSE": "MET"}.
+        flaws: lines of a PDB file that could not be read; their chains are not to be believed.
+        by_segment: True where segment ids name the chains of a PDB file.
     """
 
     structure: gemmi.Structure
     format: str
     models: int
     parents: dict[str, str]
+    flaws: list[Flaw] = field(default_factory=list)
+    by_segment: bool = False
 
 
 def suffix_of(path: Path) -> str:
@@ -111,56 +108,21 @@ def parse(path: Path, split_at_ter: bool = False) -> Parsed:
         StructureError: the file is missing, damaged, or not a structure.
     """
     try:
-        content = _content(path)
+        content = read_content(path)
         if not content.strip():
             raise ValueError("empty file")
-        if _MMCIF.match(content):
-            return _parse_mmcif(content)
-        if _PDB_ATOM.search(content):
-            return _parse_pdb(content, split_at_ter)
+        if other := foreign(content):
+            raise ValueError(f"neither PDB nor mmCIF: {other}")
+        if MMCIF.match(content) or ATOM_SITE.search(content):
+            structure, parents = parse_mmcif(content, ATOMS_MAX)
+            return Parsed(structure, "mmCIF", len(structure), _modified(structure) | parents)
+        if ATOM_RECORD.search(content):
+            found = parse_pdb(content, split_at_ter, ATOMS_MAX)
+            parents = _modified(found.structure)
+            return Parsed(found.structure, "PDB", found.models, parents, found.flaws, found.by_segment)
     except READ_ERRORS as error:
         raise StructureError(path, in_one_line(error)) from error
     raise StructureError(path, "neither PDB nor mmCIF: no ATOM record and no data_ block")
-
-
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    for begin, unpack in PACKED.values():
-        if content.startswith(begin):
-            content = unpack(content)
-    content = content.removeprefix(b"\xef\xbb\xbf")  # byte-order mark of some editors
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-
-def _parse_pdb(content: bytes, split_at_ter: bool) -> Parsed:
-    begins = [found.start() for found in _PDB_MODEL.finditer(content)]
-    ends = [found.start() for found in _PDB_END_OF_MODEL.finditer(content)]
-    cut = min([*begins[1:2], *ends[:1]], default=len(content))  # other models may be damaged, or many
-    structure = gemmi.read_pdb_string(content[:cut], PDB_COLUMNS, split_chain_on_ter=split_at_ter)
-    for model in structure:
-        if _is_named_by_segments(model):
-            model.split_chains_by_segments(gemmi.HowToNameCopiedChain.Short)
-    if not split_at_ter:
-        structure.merge_chain_parts()
-    models = max(len(begins), len(ends), len(structure))
-    return Parsed(structure, "PDB", models, _modified(structure))
-
-
-def _is_named_by_segments(model: gemmi.Model) -> bool:
-    """Tell whether only segment ids tell the chains apart (as simulation programs write)."""
-    if any(chain.name.strip() for chain in model):
-        return False
-    return len({residue.segment for chain in model for residue in chain}) > 1
-
-
-def _parse_mmcif(content: bytes) -> Parsed:
-    document = gemmi.cif.Document()
-    structure = gemmi.read_structure_string(content, format=gemmi.CoorFormat.Mmcif, save_doc=document)
-    parents = _modified(structure)
-    for block in document:
-        table = block.find("_chem_comp.", ["id", "mon_nstd_parent_comp_id"])
-        parents |= {row.str(0): row.str(1) for row in table if row.str(1)}
-    return Parsed(structure, "mmCIF", len(structure), parents)
 
 
 def _modified(structure: gemmi.Structure) -> dict[str, str]:
@@ -175,5 +137,7 @@ def in_one_line(error: Exception) -> str:
         return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, UnicodeDecodeError):
+        return "characters that are not UTF-8"
     words = re.sub(r"^string:(\d+):\d+\(\d+\):", r"line \1:", " ".join(str(error).split()))
-    return words[:200] or type(error).__name__
+    return printable(words)[:200] or type(error).__name__

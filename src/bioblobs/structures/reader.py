@@ -2,19 +2,21 @@
 
 ``read_chains`` gives one protein per polypeptide chain. Rules for the oddities of real files:
 
-- Format: decided by the content, so a wrong or missing suffix does not matter; gzip and bzip2 likewise.
-  Windows and old Mac line ends are accepted.
-- Models: the first is read (NMR ensembles, trajectories).
+- Format: decided by the content, so a wrong or missing suffix does not matter; gzip and bzip2 likewise
+  (``structures.content``). Columns of PDB lines are checked (``structures.pdb_columns``): a chain with a line
+  that cannot be read is refused. Columns that an mmCIF file lacks are filled in (``structures.mmcif``).
+- Models: the first that has atoms is read (NMR ensembles, trajectories).
 - Chains: by author chain id (``auth_asym_id``); label ids (``label_asym_id``) are kept beside it. An id has
   at most four ASCII characters, as the store has room for. Files without chain ids whose atoms carry
-  segment ids are told apart by those. Where residue numbers start anew after a TER under the same id, the
-  parts are chains of their own, named ``A.1``, ``A.2``; where they go on, it is one chain.
+  segment ids are told apart by those, else by TER. Where residue numbers start anew after a TER under the
+  same id, the parts are chains of their own, named ``A.1``, ``A.2``; where they go on, it is one chain.
+  Polymers of an mmCIF file under one author id are always chains of their own.
 - Residues: known amino acids, and others that have a C-alpha and an N or C, if they belong to a polymer. That
   is what the entities of an mmCIF file or the TER records of a PDB file say; where they say nothing, an
   amino acid belongs if it is an ATOM, or a HETATM with a peptide bond. Water, ligands, ions, nucleic acids
   and free amino acids are left out and counted. File order is kept, whatever the numbers say.
 - Modified residues: count as their parent (``structures.residue_names``); what has none is X.
-- Alternate locations: one conformer per residue, never a mix (``structures.atoms.choose_conformers``).
+- Alternate locations: one conformer per residue, never a mix (``structures.conformers``).
 - Hydrogens and side chains: not read.
 - Missing atoms: the residue stays, with NaN; ``proteins.record.usable`` drops it later. So do positions
   that cannot be: not finite, beyond 100,000 angstrom, several at exactly (0, 0, 0), or a C-alpha within one
@@ -29,7 +31,7 @@ N-CA bonds say that the unit is not angstrom. The file is refused when it cannot
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,16 +42,23 @@ from numpy.typing import NDArray
 from bioblobs.proteins.alphabet import decode, encode
 from bioblobs.proteins.geometry import C_ATOM, CA_ATOM, N_ATOM, peptide_bonds
 from bioblobs.proteins.record import REQUIRED_ATOMS, Protein, ProteinError
-from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, Backbone, choose_conformers, flatten
-from bioblobs.structures.files import READ_ERRORS, Parsed, StructureError, in_one_line, parse, stem_of
-from bioblobs.structures.residue_names import STANDARD, is_amino_acid, kind, one_letter
-from bioblobs.structures.validity import check_backbone, clean
+from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, flatten
+from bioblobs.structures.conformers import Backbone, choose_conformers, sites
+from bioblobs.structures.content import READ_ERRORS, printable
+from bioblobs.structures.files import Parsed, StructureError, in_one_line, parse, stem_of
+from bioblobs.structures.pdb_columns import Flaw
+from bioblobs.structures.residue_names import STANDARD, is_amino_acid, is_solvent, kind, one_letter
+from bioblobs.structures.validity import check_backbone, clean, origin_of
 
 CHAIN_ID_MAX = 4
 """Most characters of a chain id: the width of ``Protein.chain_ids`` and of the store."""
+CHAINS_MAX = 10_000
+"""Most protein chains of a file that is read; the largest entries of the PDB have some 1,500."""
 
 NO_NUMBER = np.iinfo(np.int32).min
 """gemmi's residue number where the file has none."""
+MODELS_APART = 8.0
+"""Distance of C-alphas below which two copies of a residue are models, not chains (angstrom, median)."""
 
 
 @dataclass
@@ -136,7 +145,7 @@ def read_chains(path: Path | str) -> StructureFile:
     parsed = parse(path)
     try:
         found = _read(path, parsed)
-        if parsed.format == "PDB" and any(chain.repeated for chain in found.chains):
+        if parsed.format == "PDB" and any(chain.repeated or not chain.author for chain in found.chains):
             found = _read(path, parse(path, split_at_ter=True))
     except StructureError:
         raise
@@ -160,20 +169,49 @@ def _read(path: Path, parsed: Parsed) -> StructureFile:
     names, index = np.unique(table.name, return_inverse=True)
     kinds = _Names([name.decode("utf-8", "replace") for name in names], index, parsed.parents)
     peptide = _peptide(table, kinds)
-    others = [(authors[table.chain[row]], kinds.kind(row)) for row in np.flatnonzero(~peptide).tolist()]
-    left_out = Counter(what for _, what in others)
+    flaws = _by_chain(parsed)
+    left_out: Counter[str] = Counter()
+    of_author: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in np.flatnonzero(~peptide).tolist():
+        of_author[authors[table.chain[row]]][kinds.kind(row)] += 1
+    for each in of_author.values():
+        left_out.update(each)
     if not peptide.any():
+        if flaws:
+            raise StructureError(path, _of_flaws(next(iter(flaws.values()))))
         found = ", ".join(f"{what} {count}" for what, count in left_out.most_common())
         raise StructureError(path, f"no protein chain (residues: {found})")
     backbone = choose_conformers(table, np.flatnonzero(peptide))
+    groups = _groups(authors, table, backbone, parsed.format == "mmCIF")
+    if len(groups) > CHAINS_MAX:
+        raise StructureError(path, f"more than {CHAINS_MAX:,} protein chains; too large")
     chains = []
-    for author, part, chain_rows in _groups(authors, table, backbone):
-        chain = _chain(path, author, part, table, kinds, _take(backbone, chain_rows))
+    for author, part, chain_rows in groups:
+        chain = _chain(path, author, part, table, kinds, backbone.take(chain_rows))
         first = backbone.residue[chain_rows[0]]
         chain.label = _label(structure, table, int(first)) if parsed.format == "mmCIF" else ""
-        chain.left_out = dict(Counter(what for name, what in others if name == author))
+        chain.left_out = dict(of_author[author]) if author in of_author else {}
+        if mine := flaws.get("" if parsed.by_segment else author):
+            chain.protein = ProteinError(_of_flaws(mine))
         chains.append(chain)
+    there = {author for author, _, _ in groups} | ({""} if parsed.by_segment else set())
+    for author, mine in flaws.items():
+        if author not in there:
+            chains.append(Chain(author, author, "", ProteinError(_of_flaws(mine)), 0))
     return StructureFile(path, parsed.format, parsed.models, chains, dict(left_out))
+
+
+def _by_chain(parsed: Parsed) -> dict[str, list[Flaw]]:
+    """Group the lines that could not be read by chain, without those of water and ions."""
+    found: dict[str, list[Flaw]] = {}
+    for flaw in parsed.flaws:
+        if not is_solvent(flaw.residue):
+            found.setdefault(flaw.chain, []).append(flaw)
+    return found
+
+
+def _of_flaws(flaws: list[Flaw]) -> str:
+    return f"{flaws[0]}" + (f" ({len(flaws)} such lines)" if len(flaws) > 1 else "")
 
 
 class _Names:
@@ -207,49 +245,47 @@ def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
     amino = names.amino[names.index] | (table.has(CA_ATOM) & (table.has(N_ATOM) | table.has(C_ATOM)))
     candidates = np.flatnonzero(amino & ((table.entity == POLYMER) | (table.entity == UNKNOWN)))
     backbone = choose_conformers(table, candidates)
+    site, count = sites(table, candidates)
     chain = table.chain[backbone.residue]
     bonds = np.flatnonzero(peptide_bonds(backbone.coordinates) & (chain[1:] == chain[:-1]))
     peptide = np.zeros(len(amino), np.bool_)
     peptide[candidates] = (table.entity[candidates] == POLYMER) | ~table.hetero[candidates]
-    peptide[backbone.residue[bonds]] = peptide[backbone.residue[bonds + 1]] = True
+    bonded = np.zeros(count, np.bool_)
+    bonded[bonds] = bonded[bonds + 1] = True
+    peptide[candidates] |= bonded[site[candidates]]  # with all its residue types
     return peptide
 
 
 def _groups(
-    authors: list[str], table: AtomTable, backbone: Backbone
+    authors: list[str], table: AtomTable, backbone: Backbone, whole: bool
 ) -> list[tuple[str, int, NDArray[np.int64]]]:
     """Divide the backbone into chains: author id, part (0: the only one) and rows.
 
-    Parts of one author chain, which a TER ends, are one chain if no identifier repeats.
+    Parts of one author chain, which a TER ends, are one chain if it has an id and no identifier repeats.
+
+    Args:
+        whole: such parts are known to be chains (of an mmCIF file).
     """
-    parts: dict[str, list[NDArray[np.int64]]] = {}
+    parts: dict[str, list[list[NDArray[np.int64]]]] = {}
+    seen: dict[str, set[tuple[int, bytes]]] = {}
     owner = table.chain[backbone.residue]
-    for position in dict.fromkeys(owner.tolist()):
-        rows = np.flatnonzero(owner == position)
-        before = parts.setdefault(authors[position], [])
-        if before and not _identifiers(table, backbone, rows) & _identifiers(table, backbone, before[-1]):
-            before[-1] = np.concatenate([before[-1], rows])
+    for rows in np.split(np.arange(len(owner)), np.flatnonzero(owner[1:] != owner[:-1]) + 1):
+        author = authors[owner[rows[0]]]
+        residues = backbone.residue[rows]
+        numbers, codes = table.number[residues].tolist(), table.insertion_code[residues].tolist()
+        mine = set(zip(numbers, codes, strict=True))
+        before = parts.setdefault(author, [])
+        if before and author and not whole and mine.isdisjoint(seen[author]):
+            before[-1].append(rows)
+            seen[author] |= mine
         else:
-            before.append(rows)
+            before.append([rows])
+            seen[author] = mine
     return [
-        (author, number if len(several) > 1 else 0, rows)
+        (author, number if len(several) > 1 else 0, np.concatenate(rows))
         for author, several in parts.items()
         for number, rows in enumerate(several, 1)
     ]
-
-
-def _identifiers(table: AtomTable, backbone: Backbone, rows: NDArray[np.int64]) -> set[tuple[int, bytes]]:
-    residues = backbone.residue[rows]
-    return set(zip(table.number[residues].tolist(), table.insertion_code[residues].tolist(), strict=True))
-
-
-def _take(backbone: Backbone, rows: NDArray[np.int64]) -> Backbone:
-    return Backbone(
-        backbone.residue[rows],
-        backbone.coordinates[rows],
-        backbone.alternates[rows],
-        backbone.repeated[rows],
-    )
 
 
 def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, backbone: Backbone) -> Chain:
@@ -278,21 +314,30 @@ def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, 
     )
     try:
         if not author.isascii() or len(author) > CHAIN_ID_MAX:
-            raise ProteinError(f"chain id {author}: more than {CHAIN_ID_MAX} ASCII characters")
+            raise ProteinError(f"chain id {printable(author)}: more than {CHAIN_ID_MAX} ASCII characters")
         if numbers.min() == NO_NUMBER:
             raise ProteinError("a residue has no number")
-        check_backbone(xyz, backbone.coordinates, chain.overlapping, chain.repeated)
+        check_backbone(xyz, backbone.coordinates, chain.overlapping, chain.repeated, _cause(backbone))
+        origin = origin_of(xyz)
         chain.protein = Protein(
             id=f"{stem_of(path)}_{name}" if name else stem_of(path),
             residue_types=names.letters[names.index[rows]],
             residue_numbers=numbers.astype(np.int32),
             insertion_codes=codes,
             chain_ids=np.full(length, author.encode(), f"S{CHAIN_ID_MAX}"),
-            coordinates=xyz.astype(np.float32),
+            coordinates=(xyz - origin).astype(np.float32),
+            origin=origin,
         )
     except ProteinError as error:
         chain.protein = error
     return chain
+
+
+def _cause(backbone: Backbone) -> str:
+    """Guess why residues occur twice."""
+    twice = backbone.apart[backbone.repeated]
+    near = twice.size > 0 and float(np.nan_to_num(np.median(twice), nan=np.inf)) < MODELS_APART
+    return "models of one number?" if near else "two chains?"
 
 
 def _label(structure: gemmi.Structure, table: AtomTable, residue: int) -> str:

@@ -9,18 +9,35 @@ import gemmi
 from bioblobs.proteins.alphabet import SYMBOLS
 
 FORCE_FIELD_NAMES = {
-    **dict.fromkeys(("HSD", "HSE", "HSP", "HID", "HIE", "HIP", "HISA", "HISB", "HISD", "HISE", "HISH"), "H"),
-    **dict.fromkeys(("CYX", "CYM", "CYN", "CYS2", "CYSH"), "C"),
-    **dict.fromkeys(("ASH", "ASPH"), "D"),
-    **dict.fromkeys(("GLH", "GLUH"), "E"),
-    **dict.fromkeys(("LYN", "LYSH", "LYSN"), "K"),
-    **dict.fromkeys(("ARGN",), "R"),
+    **dict.fromkeys(("HSD", "HSE", "HSP", "HID", "HIE", "HIP"), "H"),
+    **dict.fromkeys(("HISA", "HISB", "HISD", "HISE", "HISH", "HIS1", "HIS2"), "H"),
+    **dict.fromkeys(("CYX", "CYM", "CYN", "CYS1", "CYS2", "CYSH", "CYSS", "CYSX"), "C"),
+    **dict.fromkeys(("ASH", "ASPH", "ASPP", "AS4"), "D"),
+    **dict.fromkeys(("GLH", "GLUH", "GLUP", "GL4"), "E"),
+    **dict.fromkeys(("LYN", "LYP", "LSN", "LYSH", "LYSN", "LYSP"), "K"),
+    **dict.fromkeys(("ARN", "ARGN"), "R"),
+    **dict.fromkeys(("TYRU", "TYM"), "Y"),
+    **dict.fromkeys(("PHEU",), "F"),
+    **dict.fromkeys(("TRPU",), "W"),
 }
 """Names that simulation programs give to protonation states (AMBER, CHARMM, GROMACS)."""
-RARE = {"U": "C", "O": "K"}
-"""Selenocysteine and pyrrolysine count as the amino acids that they replace."""
 STANDARD = {gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA): letter for letter in SYMBOLS[:-1]}
 """Three-letter names of the 20 standard amino acids."""
+TERMINAL_NAMES = {
+    end + name: name for end in "NC" for name in (*STANDARD, *FORCE_FIELD_NAMES) if len(name) == 3
+}
+"""Names that AMBER gives to the first and last residue of a chain: {"NGLY": "GLY", "CTHR": "THR"}."""
+SOLVENTS = {
+    *("SOL", "TIP", "TIP3", "TIP4", "TIP5", "TP3", "TP3M", "TP4E", "TP5", "T3P", "T4P", "SPC", "SPCE"),
+    *("OPC", "OPC3", "SWM4", "WAT", "W", "PW"),
+}
+"""Names of water in simulations."""
+IONS = {"SOD", "CLA", "POT", "CAL", "NA+", "CL-", "Na+", "Cl-", "ION"}
+"""Names of ions in simulations."""
+LONG_NAMES = {name for name in {*FORCE_FIELD_NAMES, *TERMINAL_NAMES, *SOLVENTS} if len(name) == 4}
+"""Known residue names of four letters."""
+RARE = {"U": "C", "O": "K"}
+"""Selenocysteine and pyrrolysine count as the amino acids that they replace."""
 
 
 def one_letter(name: str, parents: Mapping[str, str]) -> str:
@@ -29,6 +46,7 @@ def one_letter(name: str, parents: Mapping[str, str]) -> str:
     First gemmi's table of residues (MSE: M, SEP: S, D-amino acids as their mirror images), then names of
     force fields, then the parent that the file gives.
     """
+    name = TERMINAL_NAMES.get(name, name)
     letter = gemmi.find_tabulated_residue(name).one_letter_code.upper()
     letter = RARE.get(letter, letter)
     if letter in SYMBOLS[:-1] and is_amino_acid(name):
@@ -40,12 +58,20 @@ def one_letter(name: str, parents: Mapping[str, str]) -> str:
 
 def is_amino_acid(name: str) -> bool:
     """Tell whether a residue of this name is known to be an amino acid."""
+    name = TERMINAL_NAMES.get(name, name)
     return gemmi.find_tabulated_residue(name).is_amino_acid() or name in FORCE_FIELD_NAMES
+
+
+def is_solvent(name: str) -> bool:
+    """Tell whether a residue of this name is water or an ion beyond doubt (by three letters or more)."""
+    return len(name) > 2 and (
+        name in SOLVENTS or name in IONS or gemmi.find_tabulated_residue(name).is_water()
+    )
 
 
 def kind(name: str) -> str:
     """Return ``water``, ``nucleotide`` or ``other`` for a residue outside polypeptides."""
     known = gemmi.find_tabulated_residue(name)
-    if known.is_water():
+    if known.is_water() or name in SOLVENTS:
         return "water"
     return "nucleotide" if known.is_nucleic_acid() else "other"

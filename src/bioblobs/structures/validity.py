@@ -11,6 +11,8 @@ from bioblobs.proteins.record import REQUIRED_ATOMS, ProteinError
 
 FARTHEST = 1e5
 """Largest coordinate (angstrom); PDB files hold up to 9999.999."""
+FAR = 1000.0
+"""Coordinate from which a chain is moved to the origin (angstrom): float32 has steps of 0.0001 there."""
 CLOSEST_CA = 1.0
 """Least distance of two C-alphas (angstrom); below it a residue is there twice. In a cis peptide: 2.8."""
 N_CA_RANGE = (1.0, 2.0)
@@ -38,12 +40,28 @@ def clean(coordinates: Coordinates) -> tuple[Coordinates, NDArray[np.bool_]]:
     return xyz, overlapping
 
 
-def check_backbone(coordinates: Coordinates, given: Coordinates, overlapping: int, repeated: int) -> None:
+def origin_of(coordinates: Coordinates) -> tuple[float, float, float]:
+    """Find what to subtract from a chain far away, in whole angstrom, so that float32 keeps its digits.
+
+    Args:
+        coordinates: (L, 4, 3) in angstrom, NaN where missing.
+    """
+    there = np.isfinite(coordinates).all(-1)
+    if not (np.abs(coordinates[there]) > FAR).any():
+        return 0.0, 0.0, 0.0
+    x, y, z = np.round(np.median(coordinates[there], axis=0)).tolist()
+    return x, y, z
+
+
+def check_backbone(
+    coordinates: Coordinates, given: Coordinates, overlapping: int, repeated: int, cause: str
+) -> None:
     """Refuse a chain that has no usable backbone.
 
     Args:
         coordinates: (L, 4, 3) after cleaning.
         given: (L, 4, 3) before it.
+        cause: guess why numbers repeat.
 
     Raises:
         ProteinError: with the reason.
@@ -61,7 +79,7 @@ def check_backbone(coordinates: Coordinates, given: Coordinates, overlapping: in
     if overlapping > few:
         raise ProteinError(f"{overlapping} of {length} residues lie on another one")
     if repeated > few:
-        raise ProteinError(f"{repeated} of {length} residues repeat the number of another (two chains?)")
+        raise ProteinError(f"{repeated} of {length} residues repeat the number of another ({cause})")
     complete = np.isfinite(coordinates[:, :REQUIRED_ATOMS]).all((1, 2))
     if not complete.any():
         raise ProteinError(f"none of {length} residues has finite N, CA and C atoms")
