@@ -294,7 +294,8 @@ def test_abbreviations_are_refused(case: str, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as stopped:
         command(words)
     assert stopped.value.code == 2
-    assert words[0] in capsys.readouterr().err or case == "of bioblobs"
+    key = words[0].removeprefix("--").partition("=")[0]
+    assert key in capsys.readouterr().err or case == "of bioblobs"
 
 
 def test_values_are_plain_numbers() -> None:
@@ -347,10 +348,10 @@ def test_cards_keep_the_order_of_their_keys() -> None:
 def test_places_and_views_shape_no_result() -> None:
     shapeless = set(leaf_keys()) - set(leaf_keys(only_shaping=True))
     assert shapeless == {
-        *("data.data_dir", "data.workers", "train.num_workers", "train.logger", "train.use_wandb"),
+        *("data.data_dir", "data.task_title", "data.workers", "train.num_workers", "train.logger", "train.use_wandb"),
         *("train.wandb_project", "train.checkpoint_minutes", "train.recompute"),
     }
-    assert set(DataConfig().identity()) == {
+    assert set(DataConfig(embeddings="made.h5").identity()) == {
         key.removeprefix("data.") for key in leaf_keys(only_shaping=True) if key.startswith("data.")
     }
     assert DataConfig().identity()["split_fractions"] == [0.8, 0.1, 0.1]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bioblobs.errors import BioBlobsError
-from bioblobs.io import interval, put_in_place, scratch_of, whole_file, whole_folder
+from bioblobs.errors import BioBlobsError, one_line_errors, printable
+from bioblobs.io import interval, open_text, put_in_place, scratch_of, whole_file, whole_folder, write_text
 from bioblobs.prediction.output_folder import output_folder
 from conftest import ROOT
 
@@ -99,3 +102,49 @@ def test_a_folder_of_a_living_process_is_left_alone_and_one_of_a_killed_process_
 )
 def test_interval(value: float | None, low: float | None, high: float | None, text: str) -> None:
     assert interval({"value": value, "low": low, "high": high}) == text
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A real full disk: the system writes no byte of a file beyond ``size`` (Python ignores the signal)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_error_of_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    """Of a folder, the file in it; also where the error comes only when the file is closed."""
+    path = tmp_path / "report.json"
+    with pytest.raises(BioBlobsError) as error, files_of_at_most(1_000):
+        write_text(path, "x" * 2_000)
+    assert str(error.value) == f"{path}: not written (File too large); make room and run it again"
+    folder = tmp_path / "out"
+    with pytest.raises(BioBlobsError) as error, files_of_at_most(1_000), whole_folder(folder) as scratch:
+        with open_text(scratch / "small.csv") as file:
+            file.write("x")
+        with open_text(scratch / "large.csv") as file:
+            file.write("x" * 2_000)
+    assert str(error.value).startswith(f"{folder / 'large.csv'}: not written (File too large)")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_of_the_system_are_left_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), whole_folder(tmp_path / "out"):
+        raise PermissionError(13, "Permission denied")
+
+
+def test_text_that_no_file_can_hold_is_written_as_an_escape(tmp_path: Path) -> None:
+    """A file name that is not UTF-8, as Python holds it."""
+    write_text(tmp_path / "a", "caf\udce9.pdb\r\nÅ")
+    assert (tmp_path / "a").read_bytes() == b"caf\\udce9.pdb\r\n" + "Å".encode()
+
+
+def test_what_reaches_a_terminal_has_no_control_characters() -> None:
+    hostile = "\x1b]0;x\x07 \x9b31m \udce9 Å A/1\n"
+    assert printable(hostile) == r"\x1b]0;x\x07 \x9b31m \xe9 Å A/1" + "\n"
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise BioBlobsError("chain \x1b[2J: broken")
+    assert end.value.code == r"error: chain \x1b[2J: broken"

@@ -23,4 +23,19 @@ def one_line_errors() -> Iterator[None]:
     except (BioBlobsError, OSError) as error:
         if os.environ.get("BIOBLOBS_DEBUG"):
             raise
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))
+
+
+def printable(text: str) -> str:
+    """Write control characters, and bytes of file names that are not UTF-8, as ``\\x1b``: for a terminal.
+
+    Names in files of strangers reach it, and an escape sequence in one could rewrite what is on the screen.
+    """
+    return "".join(each if each.isprintable() or each == "\n" else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a file name that is not UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TextIO, TypeVar
 
 import pandas as pd
 
 from bioblobs.errors import BioBlobsError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No room on the disk, within its quota, or for a file of that size."""
+SUMS = "sums"
+"""Folder of the digests of results, in that of the results."""
+
+C = TypeVar("C")
+R = TypeVar("R")
+P = TypeVar("P", bound="Places")
 
 
 @contextmanager
@@ -40,19 +53,37 @@ def whole_folder(path: Path) -> Iterator[Path]:
     A killed process leaves the scratch folder; the next writer of ``path`` empties it.
 
     Raises:
-        BioBlobsError: another process is writing ``path``.
+        BioBlobsError: another process is writing ``path``, or there is no room for it on the disk.
     """
     scratch = scratch_of(path)
     lock = own_folder(scratch)
     moved = False
     try:
-        yield scratch
-        put_in_place(scratch, path)
+        with _full_disk_named(path):
+            yield scratch
+            put_in_place(scratch, path)
         moved = True
     finally:
         if not moved:  # else another process may have begun its own of this name
             shutil.rmtree(scratch, ignore_errors=True)
         os.close(lock)
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """Turn an error of a full disk inside the block into one line that names the file.
+
+    Raises:
+        BioBlobsError: there is no room for ``path``; of a folder, with the file in it where that is known.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        named, scratch = Path(str(error.filename)), scratch_of(path)
+        place = path / named.relative_to(scratch) if named.is_relative_to(scratch) else path
+        raise BioBlobsError(f"{place}: not written ({error.strerror}); make room and run it again") from error
 
 
 def scratch_of(path: Path) -> Path:
@@ -120,10 +151,37 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+class _NamedFile(io.FileIO):
+    """File whose errors of writing have its name, which the system's do not."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            error.filename = str(self.name)
+            raise
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a UTF-8 text file for writing; line ends stay as they are.
+
+    An error of a full disk has the file's name. What is no text, such as a byte of a file name that is not
+    UTF-8, is written as an escape.
+    """
+    binary = io.BufferedWriter(_NamedFile(str(path), "w"))
+    return io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", newline="")
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with whole_file(path) as scratch:
-        scratch.write_text(text)
+    """Write a text file, whole or not at all.
+
+    Raises:
+        BioBlobsError: there is no room for it on the disk.
+    """
+    with _full_disk_named(path), whole_file(path) as scratch, open_text(scratch) as file:
+        file.write(text)
+    for written in _WRITTEN:
+        written[path] = file_digest(path)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -141,9 +199,124 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.6g"))
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_WRITTEN: list[dict[Path, str]] = []
+"""Digests of the text files written since, per stage that is running."""
+
+
+class Places(Protocol):
+    """Folders of a run's results, by name."""
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Name -> folder, ``output`` among them; of a folder within another the inner one first."""
+
+
+def with_sums(run: Callable[[C, P], R]) -> Callable[[C, P], R]:
+    """Let a stage's function write ``output/sums/STAGE.json``: SHA-256 of each text file that it wrote.
+
+    STAGE is the last part of its module's name; a file is listed by its folder, as ``metrics/test.json``.
+    """
+
+    @wraps(run)
+    def listed(config: C, paths: P) -> R:
+        _WRITTEN.append({})
+        try:
+            result = run(config, paths)
+            written = {_listed(path, paths.folders): digest for path, digest in _WRITTEN[-1].items()}
+        finally:
+            _WRITTEN.pop()
+        write_json(sums_file(paths, run.__module__.rpartition(".")[2]), written)
+        return result
+
+    return listed
+
+
+def sums_file(paths: Places, stage: str) -> Path:
+    """Where a stage's digests are."""
+    return paths.folders["output"] / SUMS / f"{stage}.json"
+
+
+def _listed(path: Path, folders: Mapping[str, Path]) -> str:
+    for name, folder in folders.items():
+        if path.is_relative_to(folder):
+            return f"{name}/{path.relative_to(folder).as_posix()}"
+    return str(path)
+
+
+class Sums:
+    """What stages wrote, by :func:`with_sums`. A file that none of them lists (of older runs) is not checked.
+
+    Raises:
+        BioBlobsError: a list cannot be read.
+    """
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.known: dict[Path, tuple[str, str]] = {}
+        for file in sorted((folders["output"] / SUMS).glob("*.json")):
+            for listed, digest in read_json(file, dict, f"run {file.stem} again").items():
+                name, _, rest = listed.partition("/")
+                if name in folders:
+                    self.known[folders[name] / rest] = file.stem, digest
+
+    def check(self, path: Path) -> Path:
+        """Return the path of a file that is as it was written, or that nothing is known of.
+
+        Raises:
+            BioBlobsError: it is not.
+        """
+        stage, digest = self.known.get(path, ("", None))
+        if digest is None:
+            return path
+        if not path.is_file():
+            raise BioBlobsError(f"{path}: not there, though {stage} wrote it; run {stage} again")
+        if file_digest(path) != digest:
+            raise BioBlobsError(
+                f"{path}: damaged: not what {stage} wrote (its SHA-256 differs); run {stage} again"
+            )
+        return path
+
+
+def read_json(path: Path, kind: type, remedy: str) -> Any:
+    """Read a small JSON file of ours.
+
+    Args:
+        kind: of its content, dict or list.
+        remedy: what to do if it can't be read.
+
+    Raises:
+        BioBlobsError: it is missing, no JSON, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_bytes().decode())
+        if not isinstance(content, kind):
+            raise ValueError("other content than was written")
+    except (OSError, ValueError, RecursionError) as error:
+        said = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise BioBlobsError(f"{path}: cannot be read ({said}); {remedy}") from error
+    return content
+
+
 def interval(score: Mapping[str, float | None]) -> str:
     """Format ``{"value": .., "low": .., "high": ..}`` as 0.902 (0.865 to 0.936); None as undefined."""
     value, low, high = (score[name] for name in ("value", "low", "high"))
     if value is None:
         return "undefined"
     return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+FEW_CHAINS = 50
+"""Test chains below which a score says little: the 95 % interval of an accuracy is then wider than 0.2."""
+
+
+def few_chains(count: int | None) -> str:
+    """Warn of a score that rests on few test chains; empty where there are enough, or nobody knows."""
+    if count is None or count >= FEW_CHAINS:
+        return ""
+    chains = "1 test chain is" if count == 1 else f"{count} test chains are"
+    return f"{chains} too few to judge a model by its score (fewer than {FEW_CHAINS})"

@@ -37,7 +37,7 @@ def test_the_committed_space_is_valid() -> None:
         ("model.pooling: {kind: choice, choices: []}", "model.pooling: kind choice"),
         ("model.pooling: max", "model.pooling: expected"),
         ("", "expected lines of"),
-        ("a: [", "while parsing"),
+        ("a: [", "not YAML"),
         ("model.k_hop: {kind: int, low: 1, high: 3}", "both in"),
     ],
 )

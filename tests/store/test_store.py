@@ -223,7 +223,7 @@ def test_numbers_of_another_type_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "store"
     store = write(path, [protein(12, 1)])
     np.save(path / "residue_numbers.npy", store.residue_numbers.astype("<f4"))  # of the same size
-    with pytest.raises(BioBlobsError, match=r"residue_numbers\.npy holds <f4"):
+    with pytest.raises(BioBlobsError, match=r"residue_numbers\.npy: holds <f4"):
         Store(path)
 
 
@@ -300,6 +300,7 @@ CHANGED = {
     "folder": "elsewhere",
     "table": "other.csv",
     "seed": 1,
+    "embeddings": "made.h5",
 }
 
 

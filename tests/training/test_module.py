@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -332,6 +333,10 @@ def test_keys_of_a_stage_are_not_those_of_the_model(
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_that_diverges_stops_with_one_error(sample_store: Store, tmp_path: Path) -> None:
-    with pytest.raises(BioBlobsError, match=r"diverged in epoch 0; lower multistage\.stage0\.lr"):
+    with pytest.raises(BioBlobsError, match=r"diverged in epoch 0, step \d+: the loss is (nan|inf)") as error:
         run_stage_0(sample_store, tmp_path, 1, "--multistage.stage0.lr=1e30", "--train.gradient_clip_val=0")
+    named = re.search(r"for the proteins (.*); look at their structures, or lower (.*)", str(error.value))
+    assert named is not None and named[2] == "multistage.stage0.lr"
+    training = {*sample_store.table()["id"][sample_store.rows("train")]}
+    assert 0 < len(named[1].split(", ")) <= 64 and {*named[1].split(", ")} <= training
     assert not (tmp_path / "output/stage_0/stage_0_final.ckpt").exists()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from bioblobs.config.groups import NO_SHAPE, Group, Refuse, shaping_values
-from bioblobs.config.ranges import EdgeTypes, NonNegativeInt, PositiveInt, UnitFloat
+from bioblobs.config.ranges import EdgeTypes, NonNegativeInt, PositiveInt, Text, UnitFloat
 
 DatasetName = Literal["enzymecommission", "geneontology", "proteinfamily", "scop"]
 Split = Literal["random", "sequence", "structure"]
@@ -34,7 +34,11 @@ class DataConfig(Group):
         min_class_size: leave out classes with fewer chains (of all splits); null: 5, 50 for geneontology.
         subset: keep about this many chains, stratified by split and class; null: all.
         max_length: leave out longer chains (residues); null: none.
+        embeddings: per-residue embeddings that the encoders read beside residue identity, or instead of it
+            (model.seq_in false): an HDF5 file, or a folder of .npy files (docs/embeddings.md); null: none.
         edge_types: knn_K, edges from the K nearest C-alphas; eps_R, from all within R angstrom.
+        task_title: what the labels are called in cards, predictions and reports; null: the name of the task,
+            or "your labels" (source folder).
         seed: of what preparation draws: a subset, and splits that are made here.
         workers: processes that prepare data; 0: one per core. The store is the same for any number.
     """
@@ -47,13 +51,15 @@ class DataConfig(Group):
     split: Split = "structure"
     split_similarity_threshold: UnitFloat = 0.7
     split_fractions: tuple[UnitFloat, UnitFloat, UnitFloat] = (0.8, 0.1, 0.1)
-    data_dir: str = field(default="./data", metadata=NO_SHAPE)
-    folder: str = "data/structures"
-    table: str | None = None
+    data_dir: Text = field(default="./data", metadata=NO_SHAPE)
+    folder: Text = "data/structures"
+    table: Text | None = None
     min_class_size: PositiveInt | None = None
     subset: PositiveInt | None = None
     max_length: PositiveInt | None = None
+    embeddings: Text | None = None
     edge_types: EdgeTypes = "knn_30"
+    task_title: Text | None = field(default=None, metadata=NO_SHAPE)
     seed: NonNegativeInt = 0
     workers: NonNegativeInt = field(default=0, metadata=NO_SHAPE)
 
@@ -68,5 +74,8 @@ class DataConfig(Group):
             refuse("split_similarity_threshold", threshold, f"one of {published} (ProteinShake's)")
 
     def identity(self) -> dict[str, Any]:
-        """Return every key that shapes a store, by its name in the group."""
-        return {key.removeprefix("data."): value for key, value in shaping_values(self).items()}
+        """Return every key that shapes a store, by its name in the group; ``embeddings`` only where set."""
+        found = {key.removeprefix("data."): value for key, value in shaping_values(self).items()}
+        if found["embeddings"] is None:
+            del found["embeddings"]  # stores and cards made before there was a choice say the same
+        return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
+from bioblobs.config.file_words import no_such_key
 from bioblobs.config.groups import Group
 from bioblobs.config.ranges import plain
 from bioblobs.config.schema import Config, leaf_keys
@@ -17,35 +17,36 @@ DEFAULT_CONFIG = "params.yaml"
 
 
 def as_flags(args: Sequence[str]) -> list[str]:
-    """Turn ``key=value`` into ``--key=value``; ``--config`` comes first and defaults to params.yaml.
+    """Turn ``key=value`` into ``--key=value``; ``--config`` comes first, and is params.yaml unless given.
 
     Raises:
         BioBlobsError: a word that is neither, or a key that params.yaml does not have.
     """
     flags: list[str] = []
-    config = ["--config", DEFAULT_CONFIG]
-    words = iter(args)
+    config: list[str] = []
     keys = set(leaf_keys())
-    for word in words:
+    option = ""  # that the word before named without a value
+    for word in args:
         key, equals, _ = word.partition("=")
-        if word == "--config":
-            config = ["--config", next(words, "")]
-        elif word.startswith("--config="):
-            config = [word]
-        elif word.startswith("--"):
+        if option == "--config":
+            config.append(f"--config={word}")
+        elif option and not equals and not word.startswith("--"):
             flags.append(word)
+        elif word.startswith("--config="):
+            config.append(word)
+        elif word.startswith("--"):
+            flags += [] if word == "--config" else [word]
         elif not equals:
             raise BioBlobsError(f"{word}: expected key=value, as in train.batch_size=64")
         elif key not in keys:
-            raise BioBlobsError(f"{key}: no such key{_closest(key, keys)}; params.yaml lists them all")
+            raise BioBlobsError(no_such_key(key, keys))
         else:
             flags.append(f"--{word}")
+        option = word if word.startswith("--") and not equals else ""
+    if option == "--config":
+        raise BioBlobsError("--config: name a file after it, such as params.yaml")
+    config = config or [f"--config={DEFAULT_CONFIG}"]
     return [*config, *flags]
-
-
-def _closest(key: str, keys: set[str]) -> str:
-    near = difflib.get_close_matches(key, keys, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def as_yaml(config: Config) -> str:

@@ -44,6 +44,9 @@ class ModelConfig(Group):
         cut_h_dim: width of the encoder that only cuts (blob_view alone; no effect with context); null:
             node_h_dim.
         cut_layers: its GVP layers (no effect with context); null: num_layers.
+        partition: learned; for comparison (`make baselines`) random: connected blobs grown at random; none,
+            topk: no blobs, the whole chain or the residues that TopKPooling selects is read as one (then
+            blob_view, cut_h_dim and cut_layers have no effect).
         blob_input: what the readout sees of a blob in stage 1: its code's vector, or the raw embedding.
         codebook_size: number of codes.
         codebook_beta: weight of the commitment loss.
@@ -76,6 +79,7 @@ class ModelConfig(Group):
     blob_view: Literal["alone", "context"] = field(default="alone", metadata=NETWORK)
     cut_h_dim: tuple[PositiveInt, PositiveInt] | None = field(default=None, metadata=NETWORK)
     cut_layers: PositiveInt | None = field(default=None, metadata=NETWORK)
+    partition: Literal["learned", "random", "none", "topk"] = field(default="learned", metadata=NETWORK)
     blob_input: Literal["quantised", "raw"] = field(default="quantised", metadata=CODEBOOK)
     codebook_size: PositiveInt = field(default=512, metadata=CODEBOOK)
     codebook_beta: NonNegativeFloat = field(default=0.25, metadata=CODEBOOK_LOSS)

@@ -11,7 +11,8 @@ from typing import Any, NoReturn, get_type_hints
 import docstring_parser
 from jsonargparse import ArgumentParser, Namespace
 
-from bioblobs.config.ranges import plain
+from bioblobs.config.file_words import no_such_key, with_files_read
+from bioblobs.config.ranges import expected_of, plain, shown
 from bioblobs.config.schema import Config, Paths, leaf_keys, subgroups
 
 
@@ -28,11 +29,36 @@ class OneLineErrors:
 
 
 def one_line(message: object) -> str:
-    """Shorten a parser's message to the key and what it may be, where one of our ranges says that."""
+    """Shorten a parser's message to the key, what it may be, and what it was."""
     text = " ".join(str(message).split())
-    key = re.search(r'Parser key "([^"]+)"', text)
-    said = re.search(r"Not of type \w+: (expected .*?; got .*?)(?= - Expected | Given value type: |$)", text)
-    return f"{key[1]}: {said[1]}" if key and said else text
+    unknown = re.match(r"unrecognized arguments: --((\w+)\.[\w.]+)(?:=|$)", text, re.IGNORECASE)
+    if unknown and unknown[2] in subgroups(Config):
+        return no_such_key(unknown[1], leaf_keys())
+    if (key := re.search(r'Parser key "([^"]+)"', text)) is None:
+        return text
+    if said := re.search(
+        r"Not of type \w+: (expected .*?; got .*?)(?= - Expected | Given value type: |$)", text
+    ):
+        return f"{key[1]}: {said[1]}"
+    got, kind = (
+        re.search(r"(?:Got|Given) value:\s*(.*?)(?= Given value type: |$)", text),
+        _kinds(Config).get(key[1]),
+    )
+    if kind is None or got is None:
+        return text
+    return f"{key[1]}: expected {expected_of(kind)}; got {shown(None if got[1] == 'None' else got[1])}"
+
+
+def _kinds(group: type[Any]) -> dict[str, Any]:
+    """Full name -> type of each key of a group."""
+    found: dict[str, Any] = {}
+    inner, types = subgroups(group), get_type_hints(group)
+    for name in inner.values():
+        found |= _kinds(name)
+    prefix = f"{group.path}." if group.path else ""
+    return found | {
+        f"{prefix}{item.name}": types[item.name] for item in fields(group) if item.name not in inner
+    }
 
 
 class Parser(OneLineErrors, ArgumentParser):
@@ -85,11 +111,21 @@ def flat_values(config: Config) -> dict[str, Any]:
 
 
 def parse(description: str, args: Sequence[str] | None = None) -> tuple[Config, Paths]:
-    """Read ``--config params.yaml`` and overrides ``--group.key value``; refuse what is unknown."""
+    """Read ``--config params.yaml`` and overrides ``--group.key value``; refuse what is unknown.
+
+    Raises:
+        BioBlobsError: a file that is no YAML or holds what is no key; an impossible combination of keys.
+        SystemExit: an impossible value, after one line that names its key.
+    """
+    values = parameter_parser(description).parse_args(with_files_read(sys.argv[1:] if args is None else args))
+    return make_group(Config, values), Paths(**values.paths)
+
+
+def parameter_parser(description: str) -> Parser:
+    """Make the parser of all keys and places."""
     parser = Parser(description=description)
     parser.add_argument("--config", action="config", help="params.yaml, or another file of its form")
     for group in subgroups(Config).values():
         add_group(parser, group)
     parser.add_class_arguments(Paths, "paths")
-    values = parser.parse_args(args)
-    return make_group(Config, values), Paths(**values.paths)
+    return parser

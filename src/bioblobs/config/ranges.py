@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from jsonargparse import Namespace
-from jsonargparse.typing import extend_base_type, restricted_string_type
+from jsonargparse.typing import extend_base_type
+
+LONGEST = 100
+"""Characters of a refused value that its message repeats."""
 
 
 def _whole(name: str, least: int) -> Any:
@@ -21,7 +24,7 @@ def _whole(name: str, least: int) -> Any:
     def check(kind: type, value: object) -> None:
         written = re.fullmatch(r"[+-]?\d+", str(value)) is not None and not isinstance(value, bool)
         if not written or int(str(value)) < least:
-            raise ValueError(f"{expected}; got {value}")
+            raise ValueError(f"{expected}; got {shown(value)}")
 
     return extend_base_type(name, int, check, expected)
 
@@ -35,9 +38,44 @@ def _finite(name: str, least: float, most: float, open_below: bool = False) -> A
         number = math.nan if isinstance(value, bool) else _number(value)
         inside = least < number if open_below else least <= number <= most
         if not (math.isfinite(number) and inside):
-            raise ValueError(f"{expected}; got {value}")
+            raise ValueError(f"{expected}; got {shown(value)}")
 
     return extend_base_type(name, float, check, expected)
+
+
+def _text(name: str, allowed: str, expected: str) -> Any:
+    """String type that a whole match of ``allowed`` limits."""
+
+    def check(kind: type, value: object) -> None:
+        if not isinstance(value, str) or not re.fullmatch(allowed, value):
+            raise ValueError(f"expected {expected}; got {shown(value)}")
+
+    return extend_base_type(name, str, check, f"expected {expected}")
+
+
+def shown(value: object) -> str:
+    """Write a value as YAML would, so that nothing and null are seen."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    return (text if len(text) <= LONGEST else f"{text[:LONGEST]} ...") if text.strip() else "nothing"
+
+
+def expected_of(kind: Any) -> str:
+    """Say what a key of this type may be."""
+    inner = [each for each in get_args(kind) if each not in (type(None), ...)]
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, inner))}"
+    if get_origin(kind) is tuple:
+        number = "" if ... in get_args(kind) else f"{len(inner)} "
+        return f"a list, [..], of {number}values that are each {_without_expected(inner[0])}"
+    if inner:
+        return expected_of(inner[0])
+    return "true or false" if kind is bool else _without_expected(kind)
+
+
+def _without_expected(kind: Any) -> str:
+    return str(kind.__doc__ or kind.__name__).removeprefix("expected ")
 
 
 def _number(value: Any) -> float:
@@ -56,14 +94,22 @@ if TYPE_CHECKING:
     NonNegativeFloat: TypeAlias = float
     UnitFloat: TypeAlias = float
     EdgeTypes: TypeAlias = str
+    Text: TypeAlias = str
 else:
     PositiveInt = _whole("WholeFrom1", 1)
     NonNegativeInt = _whole("WholeFrom0", 0)
     PositiveFloat = _finite("FiniteAbove0", 0, math.inf, open_below=True)
     NonNegativeFloat = _finite("FiniteFrom0", 0, math.inf)
     UnitFloat = _finite("From0To1", 0, 1)
-    EdgeTypes = restricted_string_type(
-        "EdgeTypes", r"^(knn_[1-9]\d*|eps_[1-9]\d*(\.\d+)?)$", docstring="knn_K or eps_R (R in angstrom)"
+    EdgeTypes = _text(
+        "EdgeTypes",
+        r"knn_[1-9]\d*|eps_[1-9]\d*(\.\d+)?",
+        "knn_K or eps_R (K neighbours, R angstrom), as in knn_30 or eps_8",
+    )
+    Text = _text(
+        "Text",
+        r"(?!(?i:null|~)$)[^\s\[{\x00-\x1f\x7f][^\x00-\x1f\x7f]*",
+        "text in one line, not empty or null",
     )
 
 __all__ = [
@@ -72,8 +118,11 @@ __all__ = [
     "NonNegativeInt",
     "PositiveFloat",
     "PositiveInt",
+    "Text",
     "UnitFloat",
+    "expected_of",
     "plain",
+    "shown",
 ]
 
 

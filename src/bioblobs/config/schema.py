@@ -13,7 +13,7 @@ from bioblobs.config import groups
 from bioblobs.config.data_keys import DataConfig
 from bioblobs.config.groups import Group, subgroups
 from bioblobs.config.model_keys import ModelConfig
-from bioblobs.config.ranges import NonNegativeInt, PositiveInt, UnitFloat
+from bioblobs.config.ranges import NonNegativeInt, PositiveInt, Text, UnitFloat
 from bioblobs.config.train_keys import MultistageConfig, Stage0Config, Stage1Config, TrainConfig
 
 __all__ = [
@@ -34,16 +34,27 @@ __all__ = [
 ]
 
 
+Baseline = Literal["majority", "composition", "kmers", "nearest_sequence", "nearest_structure"]
+
+
 @dataclass
 class EvaluationConfig(Group):
     """Test metrics.
 
     Args:
         bootstrap: resamples of the test proteins behind each 95 % interval.
+        baselines: those beside the model that need no training run (`make baselines` trains others).
     """
 
     path: ClassVar[str] = "evaluation"
     bootstrap: PositiveInt = 1000
+    baselines: tuple[Baseline, ...] = (
+        "majority",
+        "composition",
+        "kmers",
+        "nearest_sequence",
+        "nearest_structure",
+    )
 
 
 @dataclass
@@ -80,7 +91,13 @@ class InterpretabilityConfig(Group):
     deletion_repeats: PositiveInt = 3
     gradient_steps: PositiveInt = 16
     seeds: tuple[NonNegativeInt, ...] = (0, 1, 2, 3, 4)
-    sites: str = "data/sites.csv"
+    sites: Text = "data/sites.csv"
+
+    def check(self) -> None:
+        """Refuse seeds that make no comparison."""
+        seeds = list(self.seeds)
+        if not seeds or len({*seeds}) < len(seeds) or max(seeds) >= 2**32:
+            groups.Refuse(self.path)("seeds", seeds, "at least one seed, each once and below 2**32")
 
 
 @dataclass
@@ -108,11 +125,16 @@ class Paths:
         checkpoint: model whose faithfulness is measured; empty: the final one of stage 1.
     """
 
-    prepared: str = "data/prepared"
-    output: str = "outputs"
-    metrics: str = "metrics"
-    plots: str = "plots"
+    prepared: Text = "data/prepared"
+    output: Text = "outputs"
+    metrics: Text = "metrics"
+    plots: Text = "plots"
     checkpoint: str = ""
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Name -> folder of results; ``output`` may hold the others, and is the last."""
+        return {name: Path(getattr(self, name)) for name in ("metrics", "plots", "output")}
 
     def stage(self, stage: int) -> Path:
         """Folder of a training stage's checkpoints."""

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from bioblobs.config.groups import NO_SHAPE, Group, Refuse
-from bioblobs.config.ranges import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, UnitFloat
+from bioblobs.config.ranges import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Text,
+    UnitFloat,
+)
 
 
 @dataclass
@@ -23,8 +30,13 @@ class TrainConfig(Group):
         label_smoothing: of the cross-entropy (single-label tasks).
         class_weights: none, or balanced: a training protein counts inversely to the size of its class
             (single-label tasks; no effect on geneontology).
+        coordinate_noise: standard deviation of noise on the coordinates of training proteins, angstrom.
+        residue_mask: share of their residues whose type is hidden, drawn anew in every step.
         gradient_clip_val: largest gradient norm; 0 switches clipping off.
-        early_stopping_patience: epochs without a better validation score after which to stop; null: none.
+        choose_by: validation score that chooses a stage's epoch: score (accuracy, or Fmax where a protein may
+            have several classes), or macro_recall, which gives no class up (single-label tasks; no effect on
+            geneontology).
+        early_stopping_patience: epochs without a better score of that kind after which to stop; null: none.
         weight_averaging: none; ema, moving average of the weights; swa, their mean over the last quarter of
             the steps. The average is what is validated and handed on.
         ema_decay: of ema (lower in the first steps).
@@ -51,7 +63,10 @@ class TrainConfig(Group):
     warmup_epochs: NonNegativeFloat = 1.0
     label_smoothing: UnitFloat = 0.1
     class_weights: Literal["none", "balanced"] = "none"
+    coordinate_noise: NonNegativeFloat = 0.0
+    residue_mask: UnitFloat = 0.0
     gradient_clip_val: NonNegativeFloat = 1.0
+    choose_by: Literal["score", "macro_recall"] = "score"
     early_stopping_patience: PositiveInt | None = None
     weight_averaging: Literal["none", "ema", "swa"] = "none"
     ema_decay: UnitFloat = 0.999
@@ -66,7 +81,7 @@ class TrainConfig(Group):
     num_threads: NonNegativeInt = 0
     logger: Literal["csv", "dvclive", "tensorboard"] = field(default="csv", metadata=NO_SHAPE)
     use_wandb: bool = field(default=False, metadata=NO_SHAPE)
-    wandb_project: str = field(default="bioblobs", metadata=NO_SHAPE)
+    wandb_project: Text = field(default="bioblobs", metadata=NO_SHAPE)
 
     def check(self) -> None:
         """Refuse impossible combinations."""

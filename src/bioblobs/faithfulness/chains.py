@@ -107,6 +107,7 @@ class Chains:
             labels=torch.from_numpy(np.asarray(self.store.labels[rows])),
             proteins=torch.from_numpy(np.asarray(rows)),
             edge_types=edge_types,
+            embeddings=None if self.store.embeddings is None else self.store.embeddings[self.residue[at]],
         )
 
 

@@ -69,5 +69,5 @@ def copy_with_permuted_labels(store: Store, target: Path, seed: int) -> None:
         rows = store.rows(split)
         labels[rows] = labels[rng.permutation(rows)]
     arrays = {**store.meta["arrays"], "labels": write_array(target / "labels.npy", labels)}
-    meta = {**store.meta, "arrays": arrays}
+    meta = {**store.meta, "arrays": arrays, "report": {}}  # of other labels
     write_json(target / META, {**meta, "content_sha256": seal(meta)})

@@ -12,6 +12,7 @@ import pandas as pd
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.chain import Chain, worth
 from bioblobs.interpretation.versioned_json import Format, Keys, Older, nulls, schema_of, without
+from bioblobs.io import Sums
 
 SCHEMA_VERSION = "4.0"
 """Raised in its first number when a reader must change."""
@@ -214,9 +215,12 @@ def load(path: Path | str) -> Report:
     Reports of versions 2.1 and 3.0 are read too; what they do not have is None or NaN.
 
     Raises:
-        BioBlobsError: no such file, not JSON, of another version, or not as the schema says.
+        BioBlobsError: no such file, not JSON, of another version, not as the schema says, or not what
+            interpret wrote (where the run's digests are still beside it).
     """
-    return Report(Path(path), REPORT.read(Path(path)))
+    place = Path(path)
+    Sums({"output": place.parent.parent}).check(place)
+    return Report(place, REPORT.read(place))
 
 
 def _by(rows: list[dict[str, Any]], index: list[str], columns: list[str]) -> pd.DataFrame:

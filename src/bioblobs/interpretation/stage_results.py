@@ -33,8 +33,13 @@ def report_of(
     summary: Mapping[str, Any],
     explanation: Mapping[str, Any],
     seed: int,
+    title: str | None = None,
 ) -> dict[str, Any]:
-    """Make the content of test_interpretability.json (``interpretation/schema.json``)."""
+    """Make the content of test_interpretability.json (``interpretation/schema.json``).
+
+    Args:
+        title: what the labels are called where they are no task of ours.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "bioblobs_version": __version__,
@@ -42,6 +47,7 @@ def report_of(
         "seed": seed,
         "task": {
             "name": store.meta["task"],
+            **({} if title is None else {"title": title}),
             "multilabel": store.multilabel,
             "classes": dict(zip(store.classes, store.class_names, strict=True)),
         },

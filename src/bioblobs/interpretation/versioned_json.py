@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from bioblobs.errors import BioBlobsError
 
 SHARED = "../inference/schema.json#"
 """Reference to definitions that several files share."""
+DIGEST = "sha256"
+"""Key of the digest of all else in a file; optional."""
 Keys = Mapping[str, tuple[str, ...]]
 """Name of a definition in the schema ("" the whole) -> keys of such an object."""
 
@@ -43,6 +46,7 @@ class Format:
         older: versions that are read as well, oldest first.
         name: of the file in messages: "report".
         remedy: what to do about other versions: "run interpret again".
+        items: key of the long list, whose entries count one by one in the digest of a file that has one.
     """
 
     package: str
@@ -50,6 +54,7 @@ class Format:
     older: tuple[Older, ...]
     name: str
     remedy: str
+    items: str = ""
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of ``version``, with the definitions that it shares with other files."""
@@ -62,11 +67,12 @@ class Format:
         """The content of a file in the form of ``version``; its ``schema_version`` stays as it was.
 
         Raises:
-            BioBlobsError: no such file, not JSON, of another version, or not as its schema says.
+            BioBlobsError: no such file, not JSON, of another version, not as its schema says, or not what was
+                written.
         """
         content = _json(path)
         found = content.get("schema_version") if isinstance(content, dict) else None
-        if found is None:
+        if not isinstance(found, str):
             raise BioBlobsError(f"{path}: no schema_version there; it is no {self.name} of BioBlobs")
         older = [each.version for each in self.older]
         if found not in (*older, self.version):
@@ -76,9 +82,38 @@ class Format:
             )
         steps = [] if found == self.version else self.older[older.index(found) :]
         _check(path, content, steps[0].schema() if steps else self.schema())
+        if not steps and DIGEST in content:
+            self._compare(path, content)
         for step in steps:
             step.bring_up(content)
         return content
+
+    def _compare(self, path: Path, content: dict[str, Any]) -> None:
+        """Compare the content with its digest, which is taken out of it."""
+        written, digest = content.pop(DIGEST), ContentDigest()
+        for part in ({k: v for k, v in content.items() if k != self.items}, *content[self.items]):
+            digest.add(part)
+        if digest.hex != written:
+            raise BioBlobsError(
+                f"{path}: damaged or edited: not what was written (its sha256 differs); {self.remedy}, or "
+                f"remove the key {DIGEST} from what was edited on purpose"
+            )
+
+
+class ContentDigest:
+    """SHA-256 of JSON values, one after another; white space and the order of keys do not count."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+
+    def add(self, part: Any) -> None:
+        """Add a value as it is read from JSON."""
+        self._sum.update(json.dumps(part, sort_keys=True).encode() + b"\n")
+
+    @property
+    def hex(self) -> str:
+        """The digest of all values so far."""
+        return self._sum.hexdigest()
 
 
 def schema_of(package: str, name: str = "schema.json") -> dict[str, Any]:
@@ -106,10 +141,11 @@ def nulls(keys: tuple[str, ...]) -> dict[str, None]:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BioBlobsError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise BioBlobsError(f"{path}: not JSON (line {error.lineno}: {error.msg})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise BioBlobsError(f"{path}: cannot be read ({said})") from error
 
 
 def _check(path: Path, content: Any, schema: Mapping[str, Any]) -> None:

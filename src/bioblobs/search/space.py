@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from bioblobs.config.flags import as_flags
 from bioblobs.config.parsing import parse
+from bioblobs.config.yaml_file import YamlFile
 from bioblobs.errors import BioBlobsError
 
 if TYPE_CHECKING:
@@ -59,10 +58,7 @@ def read_space(path: Path, fixed: Sequence[str] = ()) -> list[Dimension]:
         BioBlobsError: an unreadable file, an unknown key, or an entry that is not a range.
         SystemExit: a value that the schema refuses, after one line that names the key.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise BioBlobsError(f"{path}: {' '.join(str(error).split())}") from error
+    content = YamlFile(path).plain()
     if not isinstance(content, dict) or not content:
         raise BioBlobsError(f"{path}: expected lines of `key: {{kind: float, low: 0.1, high: 1}}`")
     dimensions = [_dimension(str(key), entry) for key, entry in content.items()]

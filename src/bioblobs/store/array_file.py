@@ -55,6 +55,25 @@ def write_array(path: Path, values: np.ndarray[Any, Any]) -> ArrayEntry:
     return file.close(values.shape)
 
 
+def open_array(path: Path, entry: ArrayEntry) -> np.ndarray[Any, Any]:
+    """Map a file that :class:`ArrayFile` wrote, read-only, once its header and size are what ``entry`` says.
+
+    Raises:
+        ValueError: they are not; or, as OSError and others, it is no such file at all.
+    """
+    if not path.is_file():
+        raise ValueError("not there")
+    array = np.lib.format.open_memmap(path, mode="r")
+    if array.dtype.str != entry["dtype"] or list(array.shape) != entry["shape"]:
+        held = f"{array.dtype.str} {list(array.shape)}"
+        raise ValueError(f"holds {held}, not {entry['dtype']} {entry['shape']}")
+    if not array.flags.c_contiguous or array.offset != HEADER:
+        raise ValueError("has another header than was written")
+    if (size := path.stat().st_size) != HEADER + array.nbytes:
+        raise ValueError(f"has {size} bytes, not {HEADER + array.nbytes}")
+    return array.view(np.ndarray)  # a memmap's own class costs time at every index
+
+
 def array_digest(path: Path) -> str:
     """SHA-256 of the values of a file that :class:`ArrayFile` wrote."""
     with path.open("rb") as file:

@@ -30,6 +30,7 @@ class Packed:
     mutual: NDArray[np.bool_]
     offsets: NDArray[np.int64]
     labels: NDArray[Any]
+    embeddings: NDArray[np.float16] | None = None
     meta: Mapping[str, Any]
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
@@ -59,6 +60,11 @@ class Packed:
     def edge_types(self) -> str:
         """Definition of neighbours: ``knn_K`` or ``eps_R``."""
         return str(self.meta["parameters"]["edge_types"])
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width of the embeddings that come with the residues; 0: there are none."""
+        return 0 if self.embeddings is None else int(self.embeddings.shape[1])
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -98,6 +98,7 @@ def collate(store: Packed, rows: Rows) -> ProteinBatch:
         labels=torch.from_numpy(np.asarray(store.labels[rows])),
         proteins=torch.from_numpy(np.asarray(rows)),
         edge_types=store.edge_types,
+        embeddings=None if store.embeddings is None else store.embeddings[residues],
     )
 
 
@@ -111,6 +112,7 @@ def make_batch(
     labels: Tensor,
     proteins: Tensor,
     edge_types: str,
+    embeddings: NDArray[np.float16] | None = None,
 ) -> ProteinBatch:
     """A batch from per-residue arrays laid end to end; ``neighbours`` are rows within each protein."""
     base = np.repeat((lengths.cumsum() - lengths).astype(np.int32), lengths)[:, None]  # (N, 1)
@@ -133,6 +135,7 @@ def make_batch(
         longest=int(lengths.max()),
         reach=int(positions.max()),
         edge_types=edge_types,
+        embeddings=None if embeddings is None else torch.from_numpy(embeddings),
     )
 
 

@@ -25,6 +25,8 @@ RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
 """Arrays that are a protein's own, under the names of its record: dtype, shape a residue."""
 EDGE_ARRAYS: dict[str, np.dtype[Any]] = {"neighbours": np.dtype("<i4"), "mutual": np.dtype("?")}
 """Arrays with one column per neighbour."""
+EMBEDDINGS, EMBEDDING_TYPE = "embeddings", np.dtype("<f2")
+"""Array of a store whose proteins came with embeddings: its name; values, one row per residue."""
 FILL = {"neighbours": PADDING, "mutual": False}
 """Values of columns that a residue has no neighbour for."""
 
@@ -68,6 +70,8 @@ def make_block(proteins: Iterable[Protein | ProteinError], edge_types: str) -> B
     block.widths = [part.shape[1] for part in lists]
     for name, (dtype, _) in RESIDUE_ARRAYS.items():
         block.arrays[name] = _joined([getattr(protein, name) for protein in kept], dtype)
+    if with_them := [protein.embeddings for protein in kept if protein.embeddings is not None]:
+        block.arrays[EMBEDDINGS] = _joined(with_them, EMBEDDING_TYPE)
     block.arrays["neighbours"] = _joined(lists, EDGE_ARRAYS["neighbours"])
     block.arrays["mutual"] = _joined([mutual_edges(part) for part in lists], EDGE_ARRAYS["mutual"])
     return block

@@ -21,7 +21,16 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.io import own_folder, put_in_place, scratch_of
 from bioblobs.proteins.record import Protein
 from bioblobs.store.array_file import HEADER, ArrayEntry, ArrayFile, write_array
-from bioblobs.store.blocks import EDGE_ARRAYS, RESIDUE_ARRAYS, Block, list_width, make_block, widened
+from bioblobs.store.blocks import (
+    EDGE_ARRAYS,
+    EMBEDDING_TYPE,
+    EMBEDDINGS,
+    RESIDUE_ARRAYS,
+    Block,
+    list_width,
+    make_block,
+    widened,
+)
 from bioblobs.store.packed import FORMAT, META, TABLE, seal
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,8 +47,8 @@ class StoreWriter:
         BioBlobsError: another process is writing the same store, or there is no room on the disk.
     """
 
-    def __init__(self, path: Path, edge_types: str) -> None:
-        self.path, self.edge_types = Path(path), edge_types
+    def __init__(self, path: Path, edge_types: str, embedding_dim: int = 0) -> None:
+        self.path, self.edge_types, self.embedding_dim = Path(path), edge_types, embedding_dim
         self.scratch = scratch_of(self.path)
         self.lengths: list[int] = []
         self.widths: list[int] = []
@@ -50,6 +59,8 @@ class StoreWriter:
         self.lock = own_folder(self.scratch, "preparing this store")
         for name, dtype in [*((n, d) for n, (d, _) in RESIDUE_ARRAYS.items()), *EDGE_ARRAYS.items()]:
             self.files[name] = ArrayFile(self.scratch / f"{name}.npy", dtype)
+        if self.embedding_dim:
+            self.files[EMBEDDINGS] = ArrayFile(self.scratch / f"{EMBEDDINGS}.npy", EMBEDDING_TYPE)
         return self
 
     def __exit__(
@@ -89,13 +100,17 @@ class StoreWriter:
         entries = {name: self.files[name].close((total, *row)) for name, (_, row) in RESIDUE_ARRAYS.items()}
         for name in EDGE_ARRAYS:
             entries[name] = self._close_lists(name)
+        if self.embedding_dim:
+            entries[EMBEDDINGS] = self.files[EMBEDDINGS].close((total, self.embedding_dim))
         offsets = np.cumsum([0, *self.lengths], dtype="<i8")
         for name, values in (("offsets", offsets), ("labels", labels), ("split", split.astype("u1"))):
             entries[name] = write_array(self.scratch / f"{name}.npy", values)
         listed = table.to_csv(index=False).encode()
         (self.scratch / TABLE).write_bytes(listed)
-        about = {"bytes": len(listed), "sha256": hashlib.sha256(listed).hexdigest()}
-        record = {"format": FORMAT, **meta, "residues": total, "arrays": entries, "table": about}
+        others = [path for path in self.scratch.rglob("*") if path.is_file() and path.suffix != ".npy"]
+        about = {path.relative_to(self.scratch).as_posix(): _about(path) for path in sorted(others)}
+        record = {"format": FORMAT, **meta, "residues": total, "arrays": entries}
+        record |= {"table": about.pop(TABLE), "report": about}
         record["content_sha256"] = seal(record)
         (self.scratch / META).write_text(json.dumps(record, indent=1) + "\n")
         put_in_place(self.scratch, self.path)
@@ -117,3 +132,9 @@ class StoreWriter:
                 padded.append(widened(lists, width, name).tobytes())
         ragged.unlink()
         return padded.close((total, width))
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """Size and hash of a small file."""
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -20,12 +20,14 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from bioblobs.config.file_words import with_files_read
 from bioblobs.config.groups import CODEBOOK, CODEBOOK_LOSS, keys_of_part, shaping_values
 from bioblobs.config.parsing import OneLineErrors, add_group, make_group
 from bioblobs.config.ranges import plain
 from bioblobs.config.schema import Config, ModelConfig, Paths, subgroups
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.process import begin, bf16_note, slow_note
+from bioblobs.io import file_digest
 from bioblobs.training.averaging import Averaged
 from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.loggers import make_loggers
@@ -36,13 +38,14 @@ from bioblobs.training.unfinished import (
     LAST,
     Unfinished,
     begin_folder,
-    file_digest,
     find_unfinished,
     work_identity,
 )
 
 OF_TRAINER = ("accelerator", "devices", "num_nodes", "strategy", "precision", "gradient_clip_val")
 """Keys of ``train`` that set the argument of Lightning's Trainer with the same name."""
+OF_LIGHTNING = ("trainer", "seed_everything", "ckpt_path")
+"""What a file may hold beside the groups of params.yaml."""
 TRAINER_NO_SHAPE = ("logger", "callbacks", "enable_progress_bar", "default_root_dir")
 """Arguments of the Trainer that no result depends on; a run may be resumed with other values."""
 
@@ -116,7 +119,7 @@ class StageCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments that come from a program."""
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_args(with_files_read(sys.argv[1:] if args is None else args, OF_LIGHTNING))
 
     def before_instantiate_classes(self) -> None:
         """Check all keys; fix seed and threads before anything is drawn."""
@@ -159,7 +162,9 @@ class StageCLI(LightningCLI):
             self.paths.prepared, train.batch_size, train.max_residues, train.num_workers, train.seed, **data
         )
         store = self.datamodule.store
-        self.model = BlobModule(self.params, self.stage, len(store.classes), store.multilabel)
+        self.model = BlobModule(
+            self.params, self.stage, len(store.classes), store.multilabel, store.embedding_dim
+        )
         self.trainer = self.instantiate_trainer()
 
     @property
@@ -198,8 +203,8 @@ class StageCLI(LightningCLI):
             callbacks.append(Averaged(train.weight_averaging, train.ema_decay))
         if train.early_stopping_patience is not None:
             patience = train.early_stopping_patience
-            callbacks.append(EarlyStopping(self.model.score, mode="max", patience=patience))
-        best = Best(folder, self.stage, self.model.score)
+            callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=patience))
+        best = Best(folder, self.stage, self.model.score, self.model.monitor)
         return [*callbacks, self.curve, best, Last(folder / LAST, train.checkpoint_minutes)]
 
     def start_checkpoint(self) -> Path | None:

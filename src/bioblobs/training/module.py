@@ -22,6 +22,8 @@ from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
 from bioblobs.models.processes import sum_over_processes
+from bioblobs.training.augmentation import augmented
+from bioblobs.training.divergence import diverged
 from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
 
@@ -34,10 +36,16 @@ class BlobModule(LightningModule):
         stage: 0 or 1.
         num_classes: classes of the data set.
         multilabel: True if a protein may have several.
+        embedding_dim: width of the embeddings that come with the residues; 0: there are none.
     """
 
     def __init__(
-        self, config: Config, stage: int = 0, num_classes: int = 2, multilabel: bool = False
+        self,
+        config: Config,
+        stage: int = 0,
+        num_classes: int = 2,
+        multilabel: bool = False,
+        embedding_dim: int = 0,
     ) -> None:
         super().__init__()
         stages = config.multistage
@@ -53,11 +61,13 @@ class BlobModule(LightningModule):
         if with_codebook:
             self.weights = replace(self.weights, beta=model.codebook_beta, psc_temp=model.psc_temp)
         self._class_weights: Tensor | None = None
-        self.model = build_model(model, num_classes, with_codebook, multilabel)
+        self.model = build_model(model, num_classes, with_codebook, multilabel, embedding_dim)
         for part in (self.model.encoder, self.model.blob_encoder):
             if part is not None:
                 part.keep_activations(not self.keys.recompute)
         self.score = "val_fmax" if multilabel else "val_acc"
+        by_recall = self.keys.choose_by == "macro_recall" and not multilabel
+        self.monitor = "val_macro_recall" if by_recall else self.score
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
 
@@ -107,8 +117,14 @@ class BlobModule(LightningModule):
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + self.global_rank)
 
     def training_step(self, batch: ProteinBatch, batch_idx: int) -> Tensor:
-        """Weighted loss of one batch."""
-        return self._step(batch, "train")[1]
+        """Weighted loss of one batch, augmented."""
+        shaken = augmented(batch, self.keys.coordinate_noise, self.keys.residue_mask)
+        loss = self._step(shaken, "train")[1]
+        if not torch.isfinite(loss):
+            where = f"in epoch {self.current_epoch}, step {self.global_step}"
+            store = self.trainer.datamodule.store  # type: ignore[attr-defined]
+            raise diverged(loss, batch.proteins, store, where, f"multistage.stage{self.stage}.lr")
+        return loss
 
     def validation_step(self, batch: ProteinBatch, batch_idx: int) -> None:
         """Losses of one batch; the score needs all of them."""
@@ -229,6 +245,8 @@ class BlobModule(LightningModule):
             **{key: meta[key] for key in ("task", "multilabel", "classes", "class_names", "split_column")},
             "data": meta["parameters"],
         }
+        if self.model.encoder.embedding_dim:
+            checkpoint["card"]["embedding_dim"] = self.model.encoder.embedding_dim
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the sums of an epoch that was interrupted."""

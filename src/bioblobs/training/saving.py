@@ -34,13 +34,16 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class Best(ModelCheckpoint):
-    """The best epoch by validation score. Its state names files, not folders: a run may be moved."""
+    """The best epoch by the validation score ``monitor``; its file is named by the headline ``score``.
 
-    def __init__(self, folder: Path, stage: int, score: str) -> None:
+    Its state names files, not folders: a run may be moved.
+    """
+
+    def __init__(self, folder: Path, stage: int, score: str, monitor: str) -> None:
         super().__init__(
             dirpath=folder,
             filename=f"best-stage{stage}-{{epoch:02d}}-{{{score}:.3f}}",
-            monitor=score,
+            monitor=monitor,
             mode="max",
             save_on_train_epoch_end=True,
             enable_version_counter=False,

@@ -83,17 +83,16 @@ def finish_stage(cli: StageCLI) -> None:
     content = read_checkpoint(best)
     cli.model.model.load_state_dict(network_weights(content))
     card = {**content["card"], "epoch": content["epoch"], "seed": cli.model.seed}
-    score = float(trainer.checkpoint_callback.best_model_score)  # type: ignore[union-attr]
-    card["validation"] = {cli.model.score: score}
+    curve = cli.curve.table()
+    curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
+    best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
+    card["validation"] = {name: float(best_row[name]) for name in (cli.model.score, "val_macro_recall")}
     run = made_with(trainer, cli.model.seed)
     card["made_with"] = {**run, "code": code_revision()}
     work = best.parent
     write_checkpoint(work / paths.final_checkpoint(cli.stage).name, cli.model.model, card)
-    curve = cli.curve.table()
-    curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
     shown = curve[["epoch", *(name for name in CURVES if name in curve)]]
     write_table(Path(paths.plots) / f"stage_{cli.stage}.csv", shown)
-    best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
     summary = {
         "best_epoch": int(content["epoch"]),
         "epochs": len(curve),
@@ -103,6 +102,9 @@ def finish_stage(cli: StageCLI) -> None:
     }
     write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
     write_json(Path(paths.metrics) / f"stage_{cli.stage}_run.json", run)
+    if cli.stage:  # what `dvc exp show` has of it; a trial of a search ends here
+        known = {name: summary[name] for name in ("val_score", "val_macro_recall") if name in summary}
+        write_json(Path(paths.metrics) / "validation.json", known)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next stage is a run of its own

@@ -19,7 +19,7 @@ from typing import Any
 import bioblobs
 from bioblobs.checkpoints.file import FORMAT, read_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import put_in_place, write_json
+from bioblobs.io import put_in_place, read_json, write_json
 
 IDENTITY, LAST = "identity.json", "last.ckpt"
 CODE = (
@@ -73,12 +73,6 @@ def code_files(root: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in SOURCES)
 
 
-def file_digest(path: Path) -> str:
-    """Hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def find_unfinished(parent: Path, stage: int, identity: dict[str, Any]) -> Unfinished:
     """Find the folder of this work in ``parent``, and the checkpoint to go on from."""
     content = json.dumps(identity, sort_keys=True, default=str)
@@ -124,7 +118,10 @@ def _place(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _difference(other: Path, identity: Mapping[str, Any]) -> str:
-    had = json.loads((other / IDENTITY).read_text())
+    try:
+        had = read_json(other / IDENTITY, dict, "")
+    except BioBlobsError:
+        return f"its {IDENTITY} cannot be read"
     now = json.loads(json.dumps(identity, default=str))
     name = next((key for key in {**now, **had} if had.get(key) != now.get(key)), "")
     if name == "code" or name.endswith("sha256"):
