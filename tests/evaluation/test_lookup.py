@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bioblobs.config.schema import EvaluationConfig
 from bioblobs.evaluation.by_distance import by_distance
+from bioblobs.evaluation.chosen_baselines import FITTED, LOOKED_UP, baseline_probabilities
 from bioblobs.evaluation.lookup import kmer_counts, kmer_regression, nearest_chain
 from bioblobs.evaluation.scores import single_label_scorer
 from bioblobs.proteins.alphabet import SYMBOLS, decode
@@ -52,3 +54,28 @@ def test_scores_by_distance_are_those_of_the_chains_in_each_bin() -> None:
     assert found["bin"].tolist() == ["0 to 0.3", "0.9 to 1"]
     assert found["chains"].tolist() == [2, 2]
     assert found["value"].tolist() == pytest.approx([0, 1])
+
+
+def nearest_of(store: Store, *measures: str) -> pd.DataFrame:
+    """nearest.csv that has the first training chain for every test chain."""
+    ids = store.table()["id"].to_numpy(str)
+    columns = {f"nearest_by_{measure}": ids[store.rows("train")[0]] for measure in measures}
+    return pd.DataFrame(columns, index=ids[store.rows("test")])
+
+
+def test_only_chosen_baselines_are_computed_and_the_key_names_them_all(sample_store: Store) -> None:
+    names = EvaluationConfig().baselines
+    assert set(names) == {*FITTED, *LOOKED_UP}
+    rows, nearest = sample_store.rows("test"), nearest_of(sample_store, "identity", "tm_score")
+    assert set(baseline_probabilities(names, sample_store, rows, 0, nearest)) == set(names)
+    for chosen in ([], ["kmers"], ["majority", "nearest_structure"]):
+        found = baseline_probabilities(chosen, sample_store, rows, 0, nearest)
+        assert set(found) == set(chosen)
+        assert all(chance.shape == (len(rows), len(sample_store.classes)) for chance in found.values())
+
+
+def test_lookups_that_were_not_made_are_left_out(sample_store: Store) -> None:
+    rows, names = sample_store.rows("test"), list(LOOKED_UP)
+    assert baseline_probabilities(names, sample_store, rows, 0, None) == {}
+    by_sequence = baseline_probabilities(names, sample_store, rows, 0, nearest_of(sample_store, "identity"))
+    assert set(by_sequence) == {"nearest_sequence"}

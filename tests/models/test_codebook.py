@@ -196,6 +196,32 @@ def test_filled_centres_survive_the_first_update() -> None:
     assert (moved > 0).all() and moved.max() < 0.1 * torch.cdist(z, centres).max()
 
 
+def test_a_training_batch_without_a_real_blob_is_refused_and_leaves_the_codes() -> None:
+    codebook = Codebook(SIZE, WIDTH).train()
+    before = {name: value.clone() for name, value in codebook.state_dict().items()}
+    z, nothing = torch.randn(5, WIDTH), torch.zeros(5, dtype=torch.bool)
+    for given in (z, z[:0]):
+        with pytest.raises(ValueError, match="codebook: expected a real blob in a training batch"):
+            codebook(given, nothing[: len(given)])
+    assert all(torch.equal(value, before[name]) for name, value in codebook.state_dict().items())
+    assert codebook.eval()(z, nothing).commitment == 0  # nothing is learnt: nothing is missing
+    assert len(codebook(z[:0], nothing[:0]).codes) == 0
+
+
+def test_fewer_blobs_than_codes_are_enough() -> None:
+    codebook = Codebook(SIZE, WIDTH).train()
+    z = torch.randn(2, WIDTH)
+    for _ in range(3):
+        codebook(z, all_real(z))
+    assert codebook.vectors.isfinite().all()
+
+
+@pytest.mark.parametrize(("blobs", "mask"), [((5, WIDTH + 1), (5,)), ((5, WIDTH), (4,)), ((WIDTH,), (1,))])
+def test_blobs_of_another_shape_are_refused(blobs: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"codebook: expected blobs \(M, {WIDTH}\)"):
+        Codebook(SIZE, WIDTH)(torch.zeros(blobs), torch.ones(mask, dtype=torch.bool))
+
+
 def test_state_goes_with_the_checkpoint() -> None:
     assert set(Codebook(SIZE, WIDTH).state_dict()) == set(BUFFERS)
 

@@ -333,6 +333,8 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
     ("edges", "batch", "said"),
     [
         ([[0], [9]], [0] * 4, "expected nodes 0..3; got 9"),
+        ([[0], [-2]], [0] * 4, "expected nodes 0..3; got -2"),
+        ([[0.0], [1.5]], [0] * 4, "edge_index: expected integers; got torch.float32"),
         ([[0, 1], [1, 2]], [0, 0, 1, 1], "both ends of every edge in the same graph"),
         ([[0], [2]], [0, 1, 0, 1], "sort the nodes by graph"),
         ([[0], [1]], [-1, -1, 0, 0], "expected graphs from 0 on"),
@@ -345,6 +347,22 @@ def test_forward_is_pyg_select_on_directed_edges_of_one_graph() -> None:
 def test_graphs_that_are_none_are_refused(edges: list[Any], batch: list[Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Partitioner(WIDTH)(torch.randn(4, WIDTH), torch.tensor(edges), torch.tensor(batch), batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.zeros(4, WIDTH + 1), rf"x: expected shape \(N, {WIDTH}\); got \(4, {WIDTH + 1}\)"),
+        (torch.zeros(WIDTH), rf"x: expected shape \(N, {WIDTH}\); got \({WIDTH},\)"),
+        (
+            torch.tensor([[0.0], [torch.inf], [0.0], [torch.nan]]).expand(4, WIDTH),
+            "finite embeddings; node 1",
+        ),
+    ],
+)
+def test_nodes_that_are_none_are_refused(x: Tensor, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Partitioner(WIDTH)(x, torch.tensor([[0], [1]]))
 
 
 @pytest.mark.parametrize("kind", [torch.int32, torch.int64])

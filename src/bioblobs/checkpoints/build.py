@@ -12,20 +12,39 @@ from bioblobs.models.codebook import Codebook
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Partitioner
 from bioblobs.models.readout import AdditiveReadout, AttentionReadout
+from bioblobs.models.selects import OtherSelect, RandomBlobs, TopResidues, WholeChain
 from bioblobs.proteins.alphabet import SYMBOLS
+
+LEARNED = "learned"
+"""The default of ``model.partition``."""
+UNCUT = ("none", "topk")
+"""Partitions without blobs: one encoder reads the whole chain."""
 
 
 def architecture(config: ModelConfig, with_codebook: bool) -> dict[str, Any]:
     """Return the keys behind a model, as plain values that a checkpoint can hold."""
     parts = (NETWORK, CODEBOOK) if with_codebook else (NETWORK,)
-    return {key: plain(getattr(config, key)) for key in keys_of_part(ModelConfig, *parts)}
+    keys = {key: plain(getattr(config, key)) for key in keys_of_part(ModelConfig, *parts)}
+    if keys["partition"] == LEARNED:
+        del keys["partition"]  # cards written before there was a choice say the same
+    elif keys["partition"] in UNCUT:
+        keys["blob_view"] = "context"  # what is true of it, whatever the key says
+    return keys
 
 
 def build_model(
-    config: ModelConfig, num_classes: int, with_codebook: bool, multilabel: bool = False
+    config: ModelConfig,
+    num_classes: int,
+    with_codebook: bool,
+    multilabel: bool = False,
+    embedding_dim: int = 0,
 ) -> BioBlobs:
-    """Build the model that the keys describe; codebook keys are read only where there is a codebook."""
-    alone = config.blob_view == "alone"
+    """Build the model that the keys describe; codebook keys are read only where there is a codebook.
+
+    Args:
+        embedding_dim: width of the embeddings that the store holds (``data.embeddings``); 0: none.
+    """
+    alone = config.blob_view == "alone" and config.partition not in UNCUT
     wide, deep = config.node_h_dim, config.num_layers
     cut, cut_deep = (config.cut_h_dim or wide, config.cut_layers or deep) if alone else (wide, deep)
 
@@ -39,17 +58,12 @@ def build_model(
             drop_rate=config.drop_rate,
             residue_symbols=len(SYMBOLS) if config.seq_in else 0,
             norm_first=config.norm_first,
+            embedding_dim=embedding_dim,
         )
 
     model = BioBlobs(
         encoder=encoder(cut, cut_deep),
-        partitioner=Partitioner(
-            in_channels=cut[0],
-            max_clusters=config.max_clusters,
-            cluster_size_max=config.cluster_size_max,
-            termination_threshold=config.termination_threshold,
-            k_hop=config.k_hop,
-        ),
+        partitioner=_partitioner(config, cut[0]),
         readout=_readout(config, num_classes, multilabel),
         blob_encoder=encoder(wide, deep) if alone else None,
         pooling=config.pooling,
@@ -58,6 +72,18 @@ def build_model(
     if with_codebook:
         add_codebook(model, config)
     return model
+
+
+def _partitioner(config: ModelConfig, width: int) -> Partitioner | OtherSelect:
+    slots, largest = config.max_clusters, config.cluster_size_max
+    enough, k_hop = config.termination_threshold, config.k_hop
+    if config.partition == "none":
+        return WholeChain(largest)
+    if config.partition == "topk":
+        return TopResidues(width, largest)
+    if config.partition == "random":
+        return RandomBlobs(slots, largest, enough, k_hop)
+    return Partitioner(width, slots, largest, enough, k_hop)
 
 
 def _readout(config: ModelConfig, num_classes: int, multilabel: bool) -> AdditiveReadout | AttentionReadout:

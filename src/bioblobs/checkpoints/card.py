@@ -24,16 +24,34 @@ LICENCES = {
 """By ``data.source``."""
 
 
-def completed_card(card: Mapping[str, Any], store: Store, scores: Mapping[str, Any]) -> dict[str, Any]:
+def own_title(data: Mapping[str, Any], classes: int, title: str | None = None) -> str | None:
+    """Name of labels that are no task of ours: as the key data.task_title says, or a neutral one.
+
+    Args:
+        data: keys of the data.
+        classes: number of them.
+        title: value of data.task_title.
+    """
+    if title is None and data.get("source") == "folder":
+        return f"your labels, {classes} classes"
+    return title
+
+
+def completed_card(
+    card: Mapping[str, Any], store: Store, scores: Mapping[str, Any], title: str | None = None
+) -> dict[str, Any]:
     """A training checkpoint's card with test scores, training data in numbers, versions and licence.
 
     Args:
         card: of the checkpoint.
         store: what it was trained on.
         scores: predictor -> scores with intervals of the test set; ``stage1`` is the model.
+        title: value of data.task_title.
     """
+    named = own_title(store.meta["parameters"], len(store.classes), title)
     return {
         **card,
+        **({} if named is None else {"task_title": named}),
         "test": dict(scores["stage1"]),
         "baselines": {name: dict(own) for name, own in scores.items() if not name.startswith("stage")},
         "test_proteins": len(store.rows("test")),

@@ -58,7 +58,7 @@ def _check_archive(path: Path | str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
+    except Exception as error:  # zipfile, too, raises a dozen kinds on damaged headers, OSError among them
         raise BioBlobsError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
     if damaged is not None:
         raise BioBlobsError(
@@ -118,7 +118,8 @@ def load_model(path: Path | str, classes: list[str] | None = None) -> tuple[BioB
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise BioBlobsError(f"{path}: damaged: {name} is not finite; train again")
-    if too_large := [n for n in _numbers(card["architecture"]) if n > LARGEST]:
+    sizes = [card["architecture"], card.get("embedding_dim", 0)]
+    if too_large := [n for n in _numbers(sizes) if n > LARGEST]:
         raise BioBlobsError(f"{path}: damaged: its card claims a size of {too_large[0]}")
     if (layers := card["architecture"].get("num_layers", 0)) > len(weights):
         raise BioBlobsError(f"{path}: weights and card disagree ({layers} layers, {len(weights)} tensors)")
@@ -152,7 +153,8 @@ def untrained_model(card: Mapping[str, Any], seed: int) -> BioBlobs:
 
 def _built(card: Mapping[str, Any]) -> BioBlobs:
     config = ModelConfig(**card["architecture"])
-    return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"])
+    width = card.get("embedding_dim", 0)
+    return build_model(config, len(card["classes"]), card["with_codebook"], card["multilabel"], width)
 
 
 def network_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -167,8 +169,9 @@ def check_architecture(path: Path | str, card: Mapping[str, Any], wanted: Mappin
     Raises:
         BioBlobsError: naming the first key that differs.
     """
-    for key, value in wanted.items():
-        had = card["architecture"].get(key)
+    made, default = card["architecture"], vars(ModelConfig())
+    for key in {**wanted, **made}:  # either may leave out a key at its default
+        had, value = made.get(key, default.get(key)), wanted.get(key, default.get(key))
         if had != value:
             raise BioBlobsError(
                 f"{path}: made with model.{key}={had}, but {value} is asked for; run the stage before again"

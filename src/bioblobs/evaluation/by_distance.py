@@ -37,11 +37,11 @@ def by_distance(
                 continue
             about = {"measure": measure, "bin": f"{low:g} to {min(high, 1):g}", "chains": len(places)}
             for name, scorer in scorers.items():
-                found = with_intervals(_within(scorer, places), len(places), resamples, seed)
+                found = with_intervals(within(scorer, places), len(places), resamples, seed)
                 rows.append({**about, "predictor": name, **next(iter(found.values()))})
     return pd.DataFrame(rows, columns=["measure", "bin", "predictor", "chains", "value", "low", "high"])
 
 
-def _within(scorer: Scorer, places: NDArray[np.int64]) -> Scorer:
+def within(scorer: Scorer, places: NDArray[np.int64]) -> Scorer:
     """The scorer over some of its chains."""
     return lambda at: scorer(places[at])

@@ -14,6 +14,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
+from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.baselines import majority
 from bioblobs.proteins.alphabet import SYMBOLS
 from bioblobs.store.batches import Rows
@@ -31,18 +32,10 @@ def read_nearest(path: Path) -> pd.DataFrame | None:
     """Read nearest.csv of the stage ``leakage``, by chain id; None if it was not run."""
     if not path.is_file():
         return None
-    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False).set_index("id")
-
-
-def lookups(store: Store, rows: Rows, nearest: pd.DataFrame | None) -> dict[str, NDArray[np.float64]]:
-    """(P, C) probabilities of the look-ups that nearest.csv allows, by baseline."""
-    if nearest is None:
-        return {}
-    return {
-        name: nearest_chain(store, rows, nearest[f"nearest_by_{measure}"])
-        for measure, name in NEAREST.items()
-        if f"nearest_by_{measure}" in nearest
-    }
+    try:
+        return pd.read_csv(path, dtype={"id": str}, keep_default_na=False).set_index("id")
+    except (KeyError, ValueError) as error:
+        raise BioBlobsError(f"{path}: not a table with a column id; run leakage again") from error
 
 
 def similarities(store: Store, rows: Rows, nearest: pd.DataFrame | None) -> dict[str, NDArray[np.float64]]:

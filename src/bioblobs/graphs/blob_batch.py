@@ -52,6 +52,7 @@ def blob_batch(
         proteins=batch.proteins.repeat_interleave(slots, 0),
         num_proteins=batch.num_proteins * slots,
         longest=largest,
+        embeddings=None if batch.embeddings is None else batch.embeddings.index_select(0, rows),
     )
     return made, rows
 

@@ -31,6 +31,7 @@ class ProteinBatch:
         longest: residues of the longest protein.
         reach: bound of the sequence offsets: the largest of ``positions``.
         edge_types: how ``neighbours`` were found: ``knn_K`` or ``eps_R``.
+        embeddings: (N, E) float16 of an encoder that made them elsewhere; None without.
     """
 
     coordinates: Tensor
@@ -46,6 +47,7 @@ class ProteinBatch:
     longest: int
     reach: int
     edge_types: str
+    embeddings: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ProteinBatch:
         """The batch with every tensor on ``device`` (Lightning calls this)."""

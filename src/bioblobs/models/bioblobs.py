@@ -19,6 +19,7 @@ from bioblobs.models.codebook import Codebook, Quantised
 from bioblobs.models.encoder import Encoder
 from bioblobs.models.partitioner import Blobs, Partitioner
 from bioblobs.models.readout import AdditiveReadout, AttentionReadout, Reading
+from bioblobs.models.selects import OtherSelect
 
 BlobInput = Literal["quantised", "raw"]
 BlobView = Literal["alone", "context"]
@@ -63,7 +64,7 @@ class BioBlobs(nn.Module):
     def __init__(
         self,
         encoder: Encoder,
-        partitioner: Partitioner,
+        partitioner: Partitioner | OtherSelect,
         readout: AdditiveReadout | AttentionReadout,
         blob_encoder: Encoder | None = None,
         codebook: Codebook | None = None,
@@ -86,7 +87,7 @@ class BioBlobs(nn.Module):
     def partition(self, batch: ProteinBatch) -> tuple[Tensor, Blobs]:
         """Pooled residues (B, D) and the blobs, before anything is quantised."""
         graph = build_graph(batch, self.edge_scalars)
-        x = self.encoder(graph, batch.residue_types).float()  # (N, width of the encoder)
+        x = self.encoder(graph, batch.residue_types, batch.embeddings).float()  # (N, width of the encoder)
         size = batch.num_proteins
         blobs = self.partitioner.partition(x, batch.edge_index, batch.batch, size, batch.longest)
         if self.blob_encoder is None:
@@ -104,7 +105,8 @@ class BioBlobs(nn.Module):
         size, slots = blobs.mask.shape
         alone, rows = blob_batch(batch, blobs.assignment, slots, self.partitioner.cluster_size_max)
         nodes = graph.node_s.index_select(0, rows), graph.node_v.index_select(1, rows)
-        y = encoder(build_graph(alone, self.edge_scalars, nodes), alone.residue_types).float()  # (n, D)
+        inside = build_graph(alone, self.edge_scalars, nodes)
+        y = encoder(inside, alone.residue_types, alone.embeddings).float()  # (n, D)
         weight = 1 + blobs.soft.index_select(0, rows)  # (n,) one, with the gradient of the soft membership
         total = segment_sum(torch.cat([y * weight[:, None], weight[:, None]], 1), alone.batch, size * slots)
         embedding = total[:, :-1] / total[:, -1:].clamp_min(1)  # empty slots stay zero

@@ -84,7 +84,17 @@ class Codebook(nn.Module):
         self.sums.copy_(self.vectors * counts[:, None])
 
     def forward(self, z: Tensor, mask: Tensor) -> Quantised:
-        """Quantise blobs z (M, D), of which only those in mask (M,) count; in training, update codes."""
+        """Quantise blobs z (M, D), of which only those in mask (M,) count; in training, update codes.
+
+        Raises:
+            ValueError: shapes do not fit, or codes are to follow a batch without a real blob.
+        """
+        if z.shape[1:] != self.vectors.shape[1:] or mask.shape != z.shape[:1]:
+            wanted = f"blobs (M, {self.vectors.shape[1]}) and a mask (M,)"
+            raise ValueError(f"codebook: expected {wanted}; got {tuple(z.shape)} and {tuple(mask.shape)}")
+        learns = self.training and not self.frozen
+        if learns and not mask.any():
+            raise ValueError("codebook: expected a real blob in a training batch; its mask has none")
         z = z.float()
         before = self.vectors.clone()  # the backward pass needs the codes as they were
         distances = self._distances(z, before)
@@ -96,7 +106,7 @@ class Codebook(nn.Module):
         count = weight.sum()
         commitment = joint_mean((error * weight).sum() / count.clamp_min(1), count)
         vectors = picked + (target - target.detach())  # exactly the code's, with the gradient of the blob
-        if self.training and not self.frozen:
+        if learns:
             self._update(target.detach(), codes, weight)
         return Quantised(codes, vectors, commitment, distances)
 

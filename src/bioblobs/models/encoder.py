@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from bioblobs.errors import BioBlobsError
 from bioblobs.graphs.backbone import NODE_DIMS
 from bioblobs.graphs.residue_graph import EDGE_VECTORS, ResidueGraph
 from bioblobs.models.gvp import GVP, Dims, Pair, PairDropout, PairNorm
@@ -62,6 +63,8 @@ class Encoder(nn.Module):
         node_h_dim: (D, v) width of the residue representation.
         edge_h_dim: width of the edge representation, made once and used by every layer.
         residue_symbols: size of the residue alphabet; 0 leaves residue identity out.
+        embedding_dim: width E of embeddings that come with the residues, which a linear map of their layer
+            norm brings to D scalars; 0: there are none.
         norm_first: normalise before each branch of a layer instead of after its sum.
     """
 
@@ -75,12 +78,18 @@ class Encoder(nn.Module):
         drop_rate: float = 0.1,
         residue_symbols: int = 21,
         norm_first: bool = True,
+        embedding_dim: int = 0,
     ) -> None:
         super().__init__()
-        scalars = node_in_dim[0]
+        scalars, self.embedding_dim = node_in_dim[0], embedding_dim
         if residue_symbols:
             self.identity = nn.Embedding(residue_symbols, SEQUENCE_DIM)
             scalars += SEQUENCE_DIM
+        if embedding_dim:
+            self.embedding = nn.Sequential(
+                nn.LayerNorm(embedding_dim), nn.Linear(embedding_dim, node_h_dim[0])
+            )
+            scalars += node_h_dim[0]
         self.node_in = GVP((scalars, node_in_dim[1]), node_h_dim, activation=False)
         self.edge_in = GVP(edge_in_dim, edge_h_dim, activation=False)
         self.node_norm, self.edge_norm = PairNorm(node_h_dim), PairNorm(edge_h_dim)
@@ -96,15 +105,32 @@ class Encoder(nn.Module):
             if isinstance(module, GVPLayer | Message):
                 module.keep = keep
 
-    def forward(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
-        """Residue embeddings (N, D); ``residue_types`` (N,) indexes the residue alphabet."""
-        return self.embed(self.scalars(graph, residue_types), graph.node_v, graph)
+    def forward(self, graph: ResidueGraph, residue_types: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """Residue embeddings (N, D); arguments as of :meth:`scalars`."""
+        return self.embed(self.scalars(graph, residue_types, embeddings), graph.node_v, graph)
 
-    def scalars(self, graph: ResidueGraph, residue_types: Tensor) -> Tensor:
-        """(N, n) scalar features: dihedrals and, where used, the residue identity."""
-        if not hasattr(self, "identity"):
-            return graph.node_s
-        return torch.cat([graph.node_s, self.identity(residue_types)], -1)
+    def scalars(self, graph: ResidueGraph, residue_types: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """(N, n) scalar features: dihedrals and, where used, residue identity and embeddings.
+
+        Args:
+            residue_types: (N,) indexes the residue alphabet.
+            embeddings: (N, E) that came with the residues; not looked at by an encoder of none.
+
+        Raises:
+            BioBlobsError: there are none of this encoder's width.
+        """
+        parts = [graph.node_s]
+        if hasattr(self, "identity"):
+            parts.append(self.identity(residue_types))
+        if self.embedding_dim:
+            found = 0 if embeddings is None else embeddings.shape[1]
+            if embeddings is None or found != self.embedding_dim:
+                raise BioBlobsError(
+                    f"data.embeddings: the model reads {self.embedding_dim} numbers per residue; the chains "
+                    f"come with {found or 'none'}"
+                )
+            parts.append(self.embedding(embeddings.float()))
+        return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
 
     def embed(self, node_s: Tensor, node_v: Tensor, graph: ResidueGraph) -> Tensor:
         """Residue embeddings (N, D) from :meth:`scalars` and (3, N, v) vectors, on the edges of ``graph``."""

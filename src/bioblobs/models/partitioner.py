@@ -17,6 +17,8 @@ from bioblobs.graphs.layout import Layout, Neighbourhoods, put
 from bioblobs.ops.growth import compiled, reference
 from bioblobs.ops.growth.reference import LOCAL_STATISTICS, Growth, Inputs, Terms
 
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
 
 @dataclass
 class Blobs:
@@ -134,9 +136,11 @@ class Partitioner(Select):
             batch_size: number of graphs; None: up to the last one that has a node.
 
         Raises:
-            ValueError: an edge names a node that is not there or joins two graphs; ``batch`` is not sorted,
-                names a graph beyond ``batch_size``, or is not one integer per node.
+            ValueError: ``x`` is of another shape or not finite; an edge names a node that is not there or
+                joins two graphs; ``batch`` is not sorted, names a graph beyond ``batch_size``, or is not one
+                integer per node.
         """
+        self._check_nodes(x)
         edge_index = _checked_edges(edge_index, len(x))
         batch, size = _checked_batch(batch, x, batch_size)
         if not undirected:
@@ -203,6 +207,13 @@ class Partitioner(Select):
         grow = compiled.grow if compiled.suits(x) else reference.grow
         return _blobs(grow(inputs, terms, layout, Neighbourhoods(edge_index, len(x))))
 
+    def _check_nodes(self, x: Tensor) -> None:
+        if x.shape[1:] != (self.query.in_features,):
+            raise ValueError(f"x: expected shape (N, {self.query.in_features}); got {tuple(x.shape)}")
+        if not torch.isfinite(x).all():
+            row = int((~torch.isfinite(x)).any(1).nonzero()[0])
+            raise ValueError(f"x: expected finite embeddings; node {row} has another value")
+
     def _noise(self, x: Tensor) -> Tensor | None:
         """Draw (S, N) Gumbel noise for the seeds of every slot; None in evaluation."""
         if not self.training:
@@ -215,8 +226,10 @@ def _checked_edges(edge_index: Tensor, nodes: int) -> Tensor:
     """Check that both ends of every edge are nodes; return int64."""
     if edge_index.dim() != 2 or len(edge_index) != 2:
         raise ValueError(f"edge_index: expected shape (2, E); got {tuple(edge_index.shape)}")
-    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < nodes:
-        raise ValueError(f"edge_index: expected nodes 0..{nodes - 1}; got {int(edge_index.max())}")
+    if edge_index.numel() and edge_index.dtype not in INTEGERS:
+        raise ValueError(f"edge_index: expected integers; got {edge_index.dtype}")
+    if (outside := edge_index[(edge_index < 0) | (edge_index >= nodes)]).numel():
+        raise ValueError(f"edge_index: expected nodes 0..{nodes - 1}; got {int(outside[0])}")
     return edge_index.long()
 
 

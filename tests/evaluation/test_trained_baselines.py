@@ -1,0 +1,80 @@
+"""`make baselines`: each trained once per work and seed, and scored beside the others of the same work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioblobs.checkpoints.file import load_model
+from bioblobs.models.selects import RandomBlobs, TopResidues, WholeChain
+from bioblobs.stages import baselines
+from bioblobs.stages.baselines import RESULT, TRAINED
+from bioblobs.stages.baselines import main as run_baselines
+from bioblobs.store.packed import Store
+from bioblobs.training import unfinished
+from bioblobs.training.stage import Stage0CLI
+from runs import ONE_STAGE
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the command line's libraries, about each other
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Partition and seed of each training that is run, in this process and not in one of its own."""
+    made: list[str] = []
+
+    def run_stage(stage: str, seed: int, folder: Path, paths: Any, args: Sequence[str]) -> None:
+        places = [f"--paths.{name}={folder / name}" for name in ("output", "metrics", "plots")]
+        words = [*args, f"--train.seed={seed}", f"--paths.prepared={paths.prepared}", *places]
+        Stage0CLI(["fit", "--trainer.enable_progress_bar=false", *words])
+        made.append(f"{folder.parent.name} {seed}")
+
+    monkeypatch.setattr(baselines, "run_stage", run_stage)
+    monkeypatch.setattr(unfinished, "code_digest", lambda: "as it is")  # whoever edits it meanwhile
+    return made
+
+
+def words(store: Store, folder: Path, **more: Any) -> list[str]:
+    places = {f"paths.{name}": folder / name for name in ("output", "metrics", "plots")}
+    keys = {"multistage.stage0.epochs": 1, "evaluation.bootstrap": 10, "paths.prepared": store.path}
+    return [f"--{key}={value}" for key, value in {**ONE_STAGE, **keys, **places, **more}.items()]
+
+
+def test_every_baseline_is_trained_once_per_seed_and_scored(
+    sample_store: Store, tmp_path: Path, trained: list[str]
+) -> None:
+    run_baselines(words(sample_store, tmp_path))
+    assert trained == [f"{name} 0" for name in TRAINED]
+    kinds = {"none": WholeChain, "topk": TopResidues, "random": RandomBlobs}
+    for name in TRAINED:
+        model, card = load_model(tmp_path / "output/baselines" / name / "seed_0" / RESULT)
+        assert isinstance(model.partitioner, kinds[name]) and card["architecture"]["partition"] == name
+    first = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
+
+    run_baselines(words(sample_store, tmp_path, **{"train.seed": 1, "evaluation.bootstrap": 12}))
+    assert trained[3:] == [f"{name} 1" for name in TRAINED]
+    found = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
+    for name in TRAINED:
+        runs = found[name]["runs"]
+        assert list(runs) == ["0", "1"] and set(found[name]["validation"]) == {"0", "1"}
+        values = [run["accuracy"]["value"] for run in runs.values()]
+        assert runs["0"]["accuracy"]["value"] == first[name]["runs"]["0"]["accuracy"]["value"]
+        over = found[name]["over_seeds"]["accuracy"]
+        assert over == {
+            "mean": pytest.approx(sum(values) / 2, abs=1e-5),
+            "low": pytest.approx(min(values), abs=1e-5),
+            "high": pytest.approx(max(values), abs=1e-5),
+        }
+    assert found["none"]["validation"]["0"]["blobs"] == 1 and found["random"]["validation"]["0"]["blobs"] > 1
+
+    run_baselines(words(sample_store, tmp_path))
+    assert len(trained) == 6
+
+    run_baselines(words(sample_store, tmp_path, **{"multistage.stage0.lr": 1e-3}))
+    assert trained[6:] == [f"{name} 0" for name in TRAINED]
+    other = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
+    assert list(other["topk"]["runs"]) == ["0"]  # seed 1 is of other work
