@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -49,7 +51,7 @@ def test_predict_reports_what_it_did_and_what_it_skipped(
     assert "warning: 1 of 1 chains are outside what the model was trained on" in said.err
     assert "3/3" in said.err
     assert sorted(path.name for path in (out / "structures").iterdir()) == [
-        "break.cif", "break.cxc", "break.pml",
+        "break.cif", "break.cxc", "break.mvsj", "break.pml",
     ]  # fmt: skip
     assert str(command("predict", model, files[0], "--out", str(out))).endswith("or add --overwrite")
     assert command("predict", model, files[0], "--out", str(out), "--overwrite") == 0
@@ -139,3 +141,56 @@ def test_the_card_of_an_exported_model_is_complete_and_reads_with_weights_only(
     assert "CC0" in text
     assert command("card", model) == 0
     assert capsys.readouterr().out.startswith("# model.ckpt\n")
+
+
+def test_json_is_all_that_is_on_standard_output(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(DATA / name) for name in ("nucleic.pdb", "break.pdb")]
+    assert command("predict", model, *files, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [len(structure["chains"]) for structure in printed["structures"]] == [0, 1]
+    assert command("predict", model, *files, "--json", "--out", str(tmp_path / "out")) == 0
+    saved = json.loads(capsys.readouterr().out)
+    assert saved == json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert saved["structures"][1]["chains"] == printed["structures"][1]["chains"]
+    assert str(command("predict", model, files[0], "--json")).startswith("error: nothing could be predicted")
+    assert capsys.readouterr().out == ""
+    assert "--out: name a folder" in str(command("predict", model, files[0]))
+
+
+def test_parquet_tables_hold_what_the_csv_tables_hold(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert command("predict", model, str(DATA / "break.pdb"), "--out", str(out), "--parquet") == 0
+    for name in ("predictions", "blobs"):
+        stored, table = pd.read_parquet(out / f"{name}.parquet"), pd.read_csv(out / f"{name}.csv")
+        assert list(stored) == list(table)
+        assert len(stored) == len(table) > 0
+        for column in table.select_dtypes("number"):
+            assert np.allclose(stored[column].astype(float), table[column], equal_nan=True)
+
+
+def test_parquet_without_pyarrow_is_one_line(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    said = command("predict", model, str(DATA / "break.pdb"), "--out", str(tmp_path / "out"), "--parquet")
+    assert str(said) == "error: --parquet needs pyarrow: pip install pyarrow, or leave --parquet out"
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_ones_own_keep_their_name_on_the_card(
+    model: str, sample_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, card = load_model(model)
+    classes = {"classes": sample_store.classes, "class_names": sample_store.class_names}
+    path, scores = tmp_path / "own.ckpt", {"stage1": {}}
+    made = completed_card({**card, **classes}, sample_store, scores, "folds of ours")
+    assert made["task_title"] == "folds of ours"
+    assert "task_title" not in completed_card({**card, **classes}, sample_store, scores)
+    write_checkpoint(
+        path, network, {**card, "task_title": "folds of ours", "data": {**card["data"], "source": "folder"}}
+    )
+    assert command("card", str(path)) == 0
+    assert "folds of ours, 3 classes" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bioblobs.prediction.result import Result
 from bioblobs.prediction.saved import ADDED, PREDICTIONS, read_predictions
 from bioblobs.prediction.view import view_html
 from bioblobs.report.palette import COLOURS, REST, signed_colour
+from damage import KINDS, damage
 from structure_files import DATA, chain_of, structure_of, write
 from tiny_model import CLASSES, tiny_checkpoint
 
@@ -223,6 +225,7 @@ def older(path: Path, target: Path, version: str) -> Path:
     """The same predictions as version 1.0 or 2.0 had them."""
     content = json.loads(path.read_text())
     content["schema_version"] = version
+    del content["sha256"]
     chains = [chain for structure in content["structures"] for chain in structure["chains"]]
     blobs = [blob for chain in chains for blob in chain["blobs"]]
     for blob in blobs:
@@ -273,7 +276,7 @@ def test_predictions_of_version_2_are_read_but_for_slots(folder: Path, tmp_path:
             {"schema_version": "0.9"},
             r"predictions file version 0\.9, this reader knows 1\.0, 2\.0 and 3\.0; run bioblobs",
         ),
-        ({"schema_version": "1.0"}, r"\$\.model: Additional properties"),  # the keys of later versions
+        ({"schema_version": "1.0"}, r"\$(\.model)?: Additional properties"),  # the keys of later versions
         ({"schema_version": None}, "it is no predictions file of BioBlobs"),
         ({"structures": None}, r"\$\.structures"),
     ],
@@ -287,3 +290,39 @@ def test_other_predictions_are_refused_in_one_line(
         read_predictions(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_predictions_are_refused_in_one_line(folder: Path, tmp_path: Path, kind: str) -> None:
+    whole = read_predictions(folder / "predictions.json").content
+    path = Path(shutil.copy(folder / "predictions.json", tmp_path))
+    damage(path, kind)
+    try:
+        assert read_predictions(path).content == whole
+    except BioBlobsError as error:
+        assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+    else:
+        assert kind == "cut by one"  # the last line's end
+
+
+def test_every_changed_digit_of_predictions_is_found(folder: Path, tmp_path: Path) -> None:
+    """A digit that is another by one bit is still JSON, and fits the schema."""
+    before = (folder / "predictions.json").read_bytes()
+    path = tmp_path / "predictions.json"
+    for place in [at for at, byte in enumerate(before) if chr(byte).isdigit()][::97]:
+        path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+        with pytest.raises(BioBlobsError):
+            read_predictions(path)
+
+
+def test_predictions_without_a_digest_are_read_and_edited_ones_refused(folder: Path, tmp_path: Path) -> None:
+    content, path = json.loads((folder / "predictions.json").read_text()), tmp_path / "edited.json"
+    path.write_text(json.dumps(content, indent=2, sort_keys=True))  # the same content
+    assert read_predictions(path).content["structures"] == content["structures"]
+    content["structures"][0]["name"] = "another"
+    path.write_text(json.dumps(content))
+    with pytest.raises(BioBlobsError, match=r"damaged or edited.*remove the key sha256"):
+        read_predictions(path)
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    assert read_predictions(path).content["structures"][0]["name"] == "another"

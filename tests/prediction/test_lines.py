@@ -36,7 +36,17 @@ def test_a_model_that_is_no_better_is_called_so_loudly() -> None:
 
 
 def test_labels_of_ones_own_are_not_called_scop() -> None:
-    assert "your labels, 2 classes" in about_model(card(0.9, data={"source": "folder"}), "a.ckpt")[0]
+    own = card(0.9, data={"source": "folder"})
+    assert about_model(own, "a.ckpt")[0] == "model: a.ckpt, your labels, 2 classes"
+    named = {**own, "task_title": "folds of ours"}
+    assert about_model(named, "a.ckpt")[0] == "model: a.ckpt, folds of ours, 2 classes"
+
+
+def test_a_score_of_few_test_chains_is_called_so() -> None:
+    assert about_model(card(0.9, test_proteins=12), "a.ckpt")[2].startswith(
+        "WARNING: 12 test chains are too few"
+    )
+    assert len(about_model(card(0.9, test_proteins=120), "a.ckpt")) == 2
 
 
 def test_without_scores_nothing_is_claimed() -> None:

@@ -13,6 +13,8 @@ import gemmi
 import jsonschema
 import numpy as np
 import pytest
+from hostile import Table, chimerax_selections, molstar_selections, pymol_selections, spots
+from hostile import wanted as wanted_spots
 from test_model import protein
 
 import bioblobs
@@ -132,46 +134,15 @@ def test_coloured_structures_and_scripts_mark_the_blobs_and_nothing_else(
             assert numbers == {blob.rank if blob else 0}, (structure.name, place)
             (share,) = shares
             assert share == pytest.approx(blob.importance if blob else 0, abs=0.00501)
-        for script in (pymol_selections, chimerax_selections):
-            chosen = script(out / structure.name)
-            assert list(chosen.values()) == [
-                {(chain.chain or "A", label) for label in blob.numbers}
-                for chain in structure.chains
-                for blob in chain.blobs
-            ]
-            assert len({name.lower() for name in chosen}) == len(chosen)
+        table, blobs = Table(out / f"{structure.name}.{suffix}"), list(wanted_spots(structure).values())
+        seen = {spot for chain in structure.chains for spot in spots(chain.protein.coordinates[:, 1])}
+        for select, ending in ((pymol_selections, "pml"), (chimerax_selections, "cxc")):
+            chosen = select(out / f"{structure.name}.{ending}", table)
+            assert [found & seen for found in chosen] == blobs  # and other conformers of these residues
+        state = molstar_selections(out / f"{structure.name}.mvsj", table)
+        assert [found & seen for _, found in state] == blobs
     kept = {path.stem for path in out.glob("*.pdb")}
     assert kept == ({structure.name for structure in drawn} - fallen if format == "pdb" else set())
-
-
-def pymol_selections(stem: Path) -> dict[str, set[tuple[str, str]]]:
-    """What a .pml selects: terms of "resi", joined by +, minus signs escaped."""
-    text = stem.with_name(f"{stem.name}.pml").read_text()
-    assert ";" not in text  # begins a new command, in comments too
-    assert f'"{stem.name}.' in text
-    found = {}
-    for name, chain, terms in re.findall(
-        r'^select (\w+), %\S+ and chain "([^"]*)" and \((.*)\)$', text, re.M
-    ):
-        parts = [part.removeprefix("resi ") for part in terms.split(" or ")]
-        assert max(map(len, parts)) < 1000
-        labels = [label for part in parts for label in part.split("+")]
-        assert not any(re.search(r"(?<!\\)-", label) for label in labels)
-        found[name] = {(chain, label.replace("\\-", "-")) for label in labels}
-    return found
-
-
-def chimerax_selections(stem: Path) -> dict[str, set[tuple[str, str]]]:
-    """What a .cxc names: /chain:number,number ..., "?" for a character that a chain id may not have there."""
-    text = stem.with_name(f"{stem.name}.cxc").read_text()
-    assert ";" not in text
-    (file,) = re.findall(r'^open "(.*)"$', text, re.M)
-    assert (stem.parent / file).is_file()
-    found = {}
-    for name, model, chain, labels in re.findall(r'^name (\w+) ##name="(.*)"/([\w?]*):(\S+)$', text, re.M):
-        assert model == file
-        found[name] = {(chain.replace("?", "."), label) for label in labels.split(",")}
-    return found
 
 
 def test_atoms_that_the_model_does_not_see_are_kept(model: Model, tmp_path: Path) -> None:

@@ -6,9 +6,13 @@ schema.json in this folder. Knows no torch, so that readers of files start quick
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_NUMBER = re.compile(r"(?s)/(-?\d+.?)$")
+"""End of an author label; chain ids and insertion codes may be slashes themselves."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Blob:
     @property
     def numbers(self) -> list[str]:
         """Author numbers and insertion codes without the chain: ``52A``, ``-3``."""
-        return [label.rpartition("/")[2] for label in self.author]
+        return [_NUMBER.findall(label)[0] for label in self.author]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values (inference/schema.json, ``blob``)."""

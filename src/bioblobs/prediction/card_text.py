@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bioblobs.io import interval
+from bioblobs.io import few_chains, interval
+from bioblobs.prediction.limits import Limits
+from bioblobs.prediction.lines import with_classes
 
 SHOWN_CLASSES = 30
 """Classes that the card lists; the others are counted."""
@@ -31,8 +33,8 @@ def _title(card: Mapping[str, Any], name: str) -> list[str]:
     return [
         f"# {name}",
         "",
-        f"BioBlobs classifier of protein chains by 3-D structure: `{card['task']}`, "
-        f"{len(card['classes'])} classes ({kind}). Stage {card['stage']}: {stage}.",
+        f"BioBlobs classifier of protein chains by 3-D structure: {with_classes(card)} ({kind}). "
+        f"Stage {card['stage']}: {stage}.",
     ]
 
 
@@ -96,11 +98,11 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
         "| score | value (bootstrap 95 % interval) |",
         "| --- | --- |",
         *rows,
+        *(["", note] if (note := few_chains(card["test_proteins"])) else []),
     ]
 
 
 def _limits(card: Mapping[str, Any]) -> list[str]:
-    longest = card["data"].get("max_length")
     lines = [
         "## Limits",
         "",
@@ -110,8 +112,8 @@ def _limits(card: Mapping[str, Any]) -> list[str]:
         "- It sees one chain at a time: no partner, ligand, side chain or hydrogen.",
         "- Nothing is known of how it does on predicted structures, or on chains with large missing parts.",
     ]
-    if longest:
-        lines.insert(2, f"- Trained on chains of up to {longest} residues; longer ones get a note.")
+    if said := Limits.of_card(card).in_words():
+        lines.insert(2, f"- Trained on chains of {said}; others get a note.")
     return lines
 
 

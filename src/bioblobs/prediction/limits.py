@@ -23,6 +23,16 @@ class Limits:
         lengths = card.get("training", {}).get("length", {})
         return Limits(lengths.get("shortest"), lengths.get("longest") or card["data"].get("max_length"))
 
+    def in_words(self) -> str:
+        """The training range, as in ``30 to 512 residues``; empty where it is not known."""
+        if self.longest is None:
+            return ""
+        return (
+            f"up to {self.longest} residues"
+            if self.shortest is None
+            else f"{self.shortest} to {self.longest} residues"
+        )
+
     def notes(self, length: int) -> list[str]:
         """Reasons the chain lies outside the training range; empty if none."""
         if self.longest is not None and length > self.longest:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bioblobs.checkpoints.card import own_title
 from bioblobs.inference.chain import Blob
-from bioblobs.io import interval
+from bioblobs.io import few_chains, interval
 from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 
 SHOWN = 20
@@ -23,28 +24,35 @@ TITLES = {
 
 def about_model(card: Mapping[str, Any], path: str) -> list[str]:
     """Name and classes of a model, its test score, and a loud line where no score is above the baselines."""
-    lines = [f"model: {path}, {title(card)}, {len(card['classes'])} classes"]
+    lines = [f"model: {path}, {with_classes(card)}"]
     name = "fmax" if card["multilabel"] else "accuracy"
     if (own := card.get("test", {}).get(name)) is None:
         return lines
     said = f"test {name.replace('_', ' ')} {interval(own)}"
+    few = [f"WARNING: {note}"] if (note := few_chains(card.get("test_proteins"))) else []
     if not (baselines := card.get("baselines")):
-        return [*lines, said]
+        return [*lines, said, *few]
     best, key = max((scores[name]["value"], key) for key, scores in baselines.items())
     lines.append(f"{said}; best baseline, {key.replace('_', ' ')}: {best:.3f}")
     if own["value"] <= best:
         lines.append(f"WARNING: this model is no better than its best baseline ({name} {best:.3f})")
-    return lines
+    return lines + few
 
 
 def title(card: Mapping[str, Any]) -> str:
     """Name of what a model predicts; labels of one's own are not called by the name of a task."""
     data = card["data"]
-    if data.get("source") == "folder":
-        return "your labels"
+    if named := card.get("task_title") or own_title(data, len(card["classes"])):
+        return str(named)
     if card["task"] == "scop":
         return f"SCOP {data.get('scop_level', '')}".strip()
     return TITLES.get(card["task"], card["task"])
+
+
+def with_classes(card: Mapping[str, Any]) -> str:
+    """Name of what a model predicts, with the number of classes."""
+    count, named = f"{len(card['classes'])} classes", title(card)
+    return named if named.endswith(f", {count}") else f"{named}, {count}"
 
 
 def chain_lines(chains: Sequence[ChainPrediction]) -> list[str]:

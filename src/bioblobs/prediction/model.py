@@ -21,14 +21,21 @@ from bioblobs.prediction.card_text import as_markdown
 from bioblobs.prediction.limits import Limits
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
-from bioblobs.prediction.structure_files import ReadChain, ReadFile, find_files, read_files, safe_names
+from bioblobs.prediction.structure_files import (
+    ReadChain,
+    ReadFile,
+    find_files,
+    read_files,
+    safe_names,
+    shown_name,
+)
 from bioblobs.proteins.record import Protein
 from bioblobs.store.arrays import pack
 
 PathLike = Path | str
 CARD_KEYS = (
-    "task", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test", "test_proteins",
-    "training", "versions", "license",
+    "task", "task_title", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test",
+    "test_proteins", "training", "versions", "license",
 )  # fmt: skip
 """Entries of a model's card that predictions.json repeats."""
 
@@ -44,6 +51,11 @@ def load(path: PathLike, device: str | torch.device = "auto") -> Model:
     """
     place = choose(device)
     network, card = load_model(path)
+    if width := card.get("embedding_dim"):
+        raise BioBlobsError(
+            f"{path}: reads embeddings of {width} numbers per residue, which come with a store alone "
+            "(docs/embeddings.md); name a model of structures"
+        )
     return Model(network.to(place), card, Path(path))
 
 
@@ -128,7 +140,7 @@ class Model:
                 name=name,
                 models=file.models,
                 chains=[self._chain(file, chain, next(made)) for chain in file.chains],
-                skipped=[Skipped(str(file.path), chain, reason) for chain, reason in file.skipped],
+                skipped=[Skipped(shown_name(file.path), chain, reason) for chain, reason in file.skipped],
             )
 
     def _records(self, proteins: list[Protein], ids: list[str]) -> list[Chain]:
@@ -143,7 +155,7 @@ class Model:
         beyond = self.limits.notes(len(read.protein))
         return ChainPrediction(
             **vars(explained) | {"true": None},
-            file=str(file.path),
+            file=shown_name(file.path),
             chain=read.name,
             label=read.label,
             protein=read.protein,

@@ -11,7 +11,14 @@ from bioblobs.io import whole_folder
 
 PREDICTIONS, TABLE, BLOBS, SKIPPED = "predictions.json", "predictions.csv", "blobs.csv", "skipped.csv"
 STRUCTURES, PAGE = "structures", "index.html"
-OURS = {PREDICTIONS, TABLE, BLOBS, SKIPPED, STRUCTURES, PAGE}
+
+
+def parquet_name(table: str) -> str:
+    """Name of the Parquet file of a CSV table."""
+    return str(Path(table).with_suffix(".parquet"))
+
+
+OURS = {PREDICTIONS, TABLE, BLOBS, SKIPPED, STRUCTURES, PAGE, parquet_name(TABLE), parquet_name(BLOBS)}
 """Names that a folder of predictions may hold; one with anything else is never overwritten."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 import pandas as pd
 
-from bioblobs.prediction.coloured import Format
+from bioblobs.prediction.drawn import Format
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.save import save
 from bioblobs.prediction.tables import blob_columns, blob_rows, prediction_columns, prediction_row

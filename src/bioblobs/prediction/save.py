@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
-from bioblobs import __version__
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import open_text
 from bioblobs.prediction import output_folder as places
-from bioblobs.prediction.coloured import Format, coloured, write_coloured
+from bioblobs.prediction.drawn import Format, drawn
+from bioblobs.prediction.json_document import JsonDocument
+from bioblobs.prediction.parquet import ParquetTable, check_parquet
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
-from bioblobs.prediction.saved import SCHEMA_VERSION
-from bioblobs.prediction.scripts import chimerax_script, pymol_script
+from bioblobs.prediction.structure_files import shown_name
 from bioblobs.prediction.tables import (
     SKIPPED_COLUMNS,
     blob_columns,
@@ -26,7 +26,6 @@ from bioblobs.prediction.tables import (
     skipped_rows,
 )
 from bioblobs.report.viewer import write_viewer
-from bioblobs.structures.files import StructureError
 
 PAGE_CHAINS = 300
 """Chains on the page, the first ones: its size grows with them, and the tables hold them all."""
@@ -42,7 +41,7 @@ class Counts:
         chains: predicted chains.
         outside: of these, outside what the model was trained on.
         skipped: files and chains that could not be predicted.
-        uncoloured: why a structure has no coloured file, or not the one asked for.
+        uncoloured: why a structure has no coloured file, or not the one asked for, or not all of its names.
     """
 
     files: int = 0
@@ -52,6 +51,14 @@ class Counts:
     skipped: list[Skipped] = field(default_factory=list)
     uncoloured: list[str] = field(default_factory=list)
 
+    def add(self, structure: StructurePrediction) -> None:
+        """Count one structure."""
+        self.files += 1
+        self.predicted += bool(structure.chains)
+        self.chains += len(structure.chains)
+        self.outside += sum(chain.outside for chain in structure.chains)
+        self.skipped += structure.skipped
+
 
 def save(
     structures: Iterable[StructurePrediction],
@@ -59,24 +66,45 @@ def save(
     folder: Path,
     format: Format = "cif",
     overwrite: bool = False,
+    parquet: bool = False,
 ) -> Counts:
     """Write all predictions of ``structures``, whole or not at all; one of them in memory at a time.
 
     Args:
         about: the model, as predictions.json has it (:attr:`bioblobs.prediction.model.Model.about`).
+        parquet: write both tables as Parquet files, too.
 
     Raises:
-        BioBlobsError: the folder must not be written, or no chain could be predicted.
+        BioBlobsError: the folder must not be written, there is no room for it, or no chain could be
+            predicted.
     """
     places.check_output(folder, overwrite)
+    if parquet:
+        check_parquet()
     with places.output_folder(folder) as scratch:
-        with _Writer(scratch, about, format) as writer:
+        with _Writer(scratch, about, format, parquet) as writer:
             for structure in structures:
                 writer.add(structure)
         if not writer.counts.chains:
             raise BioBlobsError(_nothing(writer.counts))
         writer.write_page()
     return writer.counts
+
+
+def write_json(structures: Iterable[StructurePrediction], about: Mapping[str, Any], file: TextIO) -> Counts:
+    """Write what predictions.json holds to an open file, without coloured structures.
+
+    Raises:
+        BioBlobsError: no chain could be predicted; then nothing is written.
+    """
+    document, counts = JsonDocument(file, about), Counts()
+    for structure in structures:
+        document.add(structure)
+        counts.add(structure)
+    if not counts.chains:
+        raise BioBlobsError(_nothing(counts))
+    document.end()
+    return counts
 
 
 def _nothing(counts: Counts) -> str:
@@ -92,54 +120,39 @@ def _nothing(counts: Counts) -> str:
 class _Writer:
     """Open files of one folder, to which structures are added."""
 
-    def __init__(self, folder: Path, about: Mapping[str, Any], format: Format) -> None:
+    def __init__(self, folder: Path, about: Mapping[str, Any], format: Format, parquet: bool) -> None:
         self.folder, self.format, self.counts = folder, format, Counts()
         self.shown: list[ChainPrediction] = []
         self.about, self.classes = about, about["classes"]
-        self.head = {
-            "schema_version": SCHEMA_VERSION,
-            "bioblobs_version": __version__,
-            "model": about,
-        }
+        self.parquet = parquet
 
     def __enter__(self) -> _Writer:
         self.open = ExitStack()
         (self.folder / places.STRUCTURES).mkdir()
-        self.json = self._file(places.PREDICTIONS)
-        self.json.write(json.dumps(self.head, allow_nan=False)[:-1] + ', "structures": [')
-        self.predictions = self._table(places.TABLE, prediction_columns(self.classes))
-        self.blobs = self._table(places.BLOBS, blob_columns(self.classes))
+        self.json = JsonDocument(self._file(places.PREDICTIONS), self.about)
+        self.predictions = self._tables(places.TABLE, prediction_columns(self.classes))
+        self.blobs = self._tables(places.BLOBS, blob_columns(self.classes))
         self.skipped = self._table(places.SKIPPED, SKIPPED_COLUMNS)
         return self
 
     def __exit__(self, *error: object) -> None:
         with self.open:
             if error[0] is None:
-                self.json.write("\n]}\n")
+                self.json.end()
 
     def add(self, structure: StructurePrediction) -> None:
         """Write one structure."""
-        files, note = self._draw(structure) if structure.chains else ([], "")
-        record = {
-            "file": str(structure.path),
-            "name": structure.name,
-            "models": structure.models,
-            "coloured": files,
-            "chains": [chain.to_json() for chain in structure.chains],
-            "skipped": [{"chain": each.chain, "reason": each.reason} for each in structure.skipped],
-        }
-        self.json.write(",\n" if self.counts.files else "\n")
-        self.json.write(json.dumps(record, allow_nan=False))
-        self.predictions.writerows(map(prediction_row, structure.chains))
-        self.blobs.writerows(row for chain in structure.chains for row in blob_rows(chain))
+        file = shown_name(structure.path)
+        files, notes = self._draw(structure) if structure.chains else ([], [])
+        self.json.add(structure, files)
+        for table in self.predictions:
+            table.writerows(map(prediction_row, structure.chains))
+        for table in self.blobs:
+            table.writerows(row for chain in structure.chains for row in blob_rows(chain))
         self.skipped.writerows(skipped_rows(structure))
         self.shown += structure.chains[: PAGE_CHAINS - len(self.shown)]
-        self.counts.files += 1
-        self.counts.predicted += bool(structure.chains)
-        self.counts.chains += len(structure.chains)
-        self.counts.outside += sum(chain.outside for chain in structure.chains)
-        self.counts.skipped += structure.skipped
-        self.counts.uncoloured += [f"{structure.path}: {note}"] if note else []
+        self.counts.add(structure)
+        self.counts.uncoloured += [f"{file}: {note}" for note in notes]
 
     def write_page(self) -> None:
         """The chains in three dimensions, as one HTML file."""
@@ -152,23 +165,28 @@ class _Writer:
         path, title = self.folder / places.PAGE, "BioBlobs predictions"
         write_viewer(path, shown, proteins, self.classes, title, note, self.about)
 
-    def _draw(self, structure: StructurePrediction) -> tuple[list[str], str]:
-        """Coloured structure and scripts; their names, and what is not as asked for."""
-        folder, name = self.folder / places.STRUCTURES, structure.name
-        try:
-            made = coloured(structure)
-        except StructureError as error:
-            return [], f"no coloured structure ({error.reason})"
-        files, unfit = write_coloured(made, folder, name, self.format)
-        for suffix, script in (("pml", pymol_script), ("cxc", chimerax_script)):
-            text = script(structure, files[0], made.chain_names)
-            (folder / f"{name}.{suffix}").write_text(text, encoding="utf-8")
-        return files, f"written as mmCIF, since a PDB file cannot hold it ({unfit})" if unfit else ""
+    def _draw(self, structure: StructurePrediction) -> tuple[list[str], list[str]]:
+        """Coloured structure and scripts; names of the structures, and what is not as asked for."""
+        made = drawn(structure, self.format)
+        for name, text in made.texts.items():
+            with open_text(self.folder / places.STRUCTURES / name) as file:
+                file.write(text)
+        return made.structures, made.notes
 
-    def _file(self, name: str) -> IO[str]:
-        return self.open.enter_context((self.folder / name).open("w", newline="", encoding="utf-8"))
+    def _file(self, name: str) -> TextIO:
+        return self.open.enter_context(open_text(self.folder / name))
 
     def _table(self, name: str, columns: Iterable[str]) -> csv.DictWriter[str]:
         table = csv.DictWriter(self._file(name), list(columns))
         table.writeheader()
         return table
+
+    def _tables(self, name: str, columns: Iterable[str]) -> list[csv.DictWriter[str] | ParquetTable]:
+        """A CSV table, and where asked for the same as Parquet."""
+        columns = list(columns)
+        made: list[csv.DictWriter[str] | ParquetTable] = [self._table(name, columns)]
+        if self.parquet:
+            table = ParquetTable(self.folder / places.parquet_name(name), columns)
+            self.open.callback(table.close)
+            made.append(table)
+        return made

@@ -55,6 +55,7 @@ PREDICTIONS = Format(
     ),
     name="predictions file",
     remedy="run bioblobs predict again",
+    items="structures",
 )
 
 

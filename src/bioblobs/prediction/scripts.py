@@ -2,17 +2,20 @@
 
 Blobs are named by their rank, ``blob_1`` first; where a file has several predicted chains, ``blob_A_1``.
 Blobs have the colour of their contribution, or with an attention head one of the palette; a comment has the
-palette's colour as well. Residues are chosen by chain, author number and insertion code. No comment has a
-semicolon: both programs begin a new command there.
+palette's colour as well. Residues are chosen by chain, author number and insertion code; where these have
+characters that mean something in a script, by the serial numbers of their atoms. No comment has a semicolon:
+both programs begin a new command there.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from bioblobs.errors import printable
 from bioblobs.inference.chain import Blob
+from bioblobs.prediction.coloured import Place
 from bioblobs.prediction.colours import blob_colour, legend
 from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 from bioblobs.report.palette import REST, colour
@@ -40,32 +43,49 @@ def selection_names(chains: Sequence[ChainPrediction]) -> list[str]:
 
 Line = Callable[[str, str], str]
 """Colour and name of a selection -> a command."""
+Places = Sequence[Sequence[Place]]
+"""Of each predicted chain, its residues in the coloured file."""
 
 
-def pymol_script(structure: StructurePrediction, file: str, chain_names: Mapping[str, str]) -> str:
+def pymol_script(structure: StructurePrediction, file: str, places: Places) -> str:
     """A .pml file: residues by ``chain`` and ``resi``, minus signs escaped as PyMOL wants them."""
-    model = f"%{structure.name}"
+    name = object_name(structure.name)
+    model = f"%{name}"
     lines = [
         *_header(structure),
         "# Colour by importance instead: spectrum q, white_blue",
         "/import os",  # a slash begins a line of Python
-        f'/cmd.load(os.path.join(os.path.dirname(__script__), "{file}"), "{structure.name}")',
+        f'/cmd.load(os.path.join(os.path.dirname(__script__), "{file}"), "{name}")',
         f"hide everything, {model}",
         f"show cartoon, {model}",
         f"color 0x{REST[1:]}, {model}",
     ]
-    for stem, chain in _chains(structure):
+    for stem, chain, residues in _chains(structure, places):
         lines += _legend(chain)
         for blob in chain.blobs:
             name = f"{stem}{blob.rank}"
-            residues = [number.replace("-", "\\-") for number in blob.numbers]
-            terms = " or ".join(f"resi {'+'.join(part)}" for part in _parts(residues))
-            select = f'select {name}, {model} and chain "{chain_names[chain.chain]}" and ({terms})'
+            select = f"select {name}, {model} and {_pymol_terms([residues[row] for row in blob.residues])}"
             lines += _blob(chain, blob, name, select, lambda hex, name: f"color 0x{hex[1:]}, {name}")
     return "\n".join([*lines, "deselect", f"orient {model}", ""])
 
 
-def chimerax_script(structure: StructurePrediction, file: str, chain_names: Mapping[str, str]) -> str:
+def object_name(name: str) -> str:
+    """Name of the structure in PyMOL, which has many words of letters, and where blobs are selections."""
+    taken = re.fullmatch("[A-Za-z.]+", name) or name.lower().startswith("blob_")
+    return f"{name}_structure" if taken else name
+
+
+def _pymol_terms(residues: Sequence[Place]) -> str:
+    if by_name(residues):
+        field, words = "resi", [_number(each).replace("-", "\\-") for each in residues]
+        within = f'chain "{residues[0].chain}" and '
+    else:
+        field, words, within = "id", [f"{first}-{last}" for first, last in _serials(residues)], ""
+    terms = [f"{field} {'+'.join(part)}" for part in _parts(words)]
+    return f"{within}({' or '.join(terms)})"
+
+
+def chimerax_script(structure: StructurePrediction, file: str, places: Places) -> str:
     """A .cxc file, which ChimeraX runs in its own folder: residues as ``/chain:number``."""
     model = f'##name="{file}"'
     lines = [
@@ -76,23 +96,58 @@ def chimerax_script(structure: StructurePrediction, file: str, chain_names: Mapp
         f"cartoon {model}",
         f"color {model} {REST}",
     ]
-    for stem, chain in _chains(structure):
-        place = re.sub(r"[^A-Za-z0-9_]", "?", chain_names[chain.chain])  # "?" stands for any character
+    for stem, chain, residues in _chains(structure, places):
         lines += _legend(chain)
         for blob in chain.blobs:
             name = f"{stem}{blob.rank}"
-            select = f"name {name} {model}/{place}:{','.join(blob.numbers)}"
+            terms = _chimerax_terms([residues[row] for row in blob.residues])
+            select = f"name {name} " + " | ".join(f"{model}{term}" for term in terms)
             lines += _blob(chain, blob, name, select, lambda hex, name: f"color {name} {hex}")
     return "\n".join([*lines, f"view {model}", ""])
+
+
+def _chimerax_terms(residues: Sequence[Place]) -> list[str]:
+    if by_name(residues):
+        return [f"/{residues[0].chain}:{','.join(map(_number, residues))}"]
+    return [f"@@serial_number>={first},serial_number<={last}" for first, last in _serials(residues)]
+
+
+def by_name(residues: Sequence[Place]) -> bool:
+    """Tell whether both programs can name these residues, and no others, by chain and number.
+
+    Else they are chosen by the serial numbers of their atoms. Both programs read characters such as ``!`` and
+    ``*`` as parts of their languages, and PyMOL takes insertion codes in either case for one another.
+    """
+    names = {each.chain for each in residues}
+    return all(each.alone and re.fullmatch("[A-Z]?", each.code) for each in residues) and all(
+        re.fullmatch("[A-Za-z0-9]+", name) for name in names
+    )
+
+
+def _number(residue: Place) -> str:
+    return f"{residue.number}{residue.code}"
+
+
+def _serials(residues: Sequence[Place]) -> list[list[int]]:
+    """First and last atom of each run of residues."""
+    runs: list[list[int]] = []
+    for first, last in sorted(pair for each in residues for pair in each.serials):
+        if runs and first == runs[-1][1] + 1:
+            runs[-1][1] = last
+        else:
+            runs.append([first, last])
+    return runs
 
 
 def _header(structure: StructurePrediction) -> list[str]:
     return [f"# BioBlobs: {structure.name}. B-factor: blob, 0 for none. Occupancy: its importance."]
 
 
-def _chains(structure: StructurePrediction) -> Iterator[tuple[str, ChainPrediction]]:
-    """Name of the chain's blobs, without their number, and chain."""
-    return zip(selection_names(structure.chains), structure.chains, strict=True)
+def _chains(
+    structure: StructurePrediction, places: Places
+) -> Iterator[tuple[str, ChainPrediction, Sequence[Place]]]:
+    """Name of the chain's blobs, without their number; the chain; its residues."""
+    return zip(selection_names(structure.chains), structure.chains, places, strict=True)
 
 
 def _legend(chain: ChainPrediction) -> list[str]:
@@ -115,8 +170,8 @@ def _blob(chain: ChainPrediction, blob: Blob, name: str, select: str, paint: Lin
 
 
 def _comment(text: str) -> str:
-    """One line without a semicolon, whatever class names hold."""
-    return "# " + " ".join(text.replace(";", ",").split())
+    """One line without a semicolon or control character, whatever class and chain names hold."""
+    return "# " + printable(" ".join(text.replace(";", ",").split()))
 
 
 def _parts(residues: list[str]) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ Imports no torch, so that worker processes start quickly.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +75,11 @@ def safe_names(files: Sequence[Path]) -> list[str]:
         taken.add(name.lower())
         names.append(name)
     return names
+
+
+def shown_name(path: Path) -> str:
+    """Name of a file as results show it: bytes that are not UTF-8 as ``\\xe9``, which JSON cannot hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read_files(files: Sequence[Path], chain: str, workers: int) -> Generator[list[ReadFile], None, None]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from importlib.resources import files
+from typing import Any
 
 from bioblobs.prediction.coloured import coloured
 from bioblobs.prediction.colours import blob_colour, legend
+from bioblobs.prediction.mmcif import as_mmcif
 from bioblobs.prediction.predicted import StructurePrediction
+from bioblobs.prediction.writable import name_plainly
 from bioblobs.report.palette import REST
 
 _PAGE = """<!doctype html><meta charset="utf-8"><style>body{{margin:0}}#view{{position:fixed;inset:0}}</style>
@@ -18,11 +22,12 @@ viewer.addModel({structure}, "cif");
 viewer.setStyle({{}}, {{cartoon: {{color: "{rest}"}}}});
 for (const blob of {blobs}) {{
   const style = {{cartoon: {{color: blob.colour}}, stick: {{color: blob.colour, radius: 0.2}}}};
-  viewer.setStyle({{chain: blob.chain, b: blob.rank}}, style);
+  viewer.setStyle({{index: blob.atoms}}, style);
 }}
 viewer.zoomTo();
 viewer.render();
 </script>"""
+_SCRIPT_END = re.compile("</(script)", re.IGNORECASE)
 
 
 def view_html(prediction: StructurePrediction, height: int = 420) -> str:
@@ -38,30 +43,35 @@ def view_html(prediction: StructurePrediction, height: int = 420) -> str:
         StructureError: the structure file is gone.
     """
     made = coloured(prediction)
+    name_plainly(made.structure[0])
     blobs = [
         {
-            "chain": made.chain_names[chain.chain],
-            "rank": blob.rank,
+            "atoms": [
+                serial - 1  # the viewer counts atoms from 0, in the order of the file
+                for row in blob.residues
+                for first, last in residues[row].serials
+                for serial in range(first, last + 1)
+            ],
             "colour": blob_colour(chain, blob),
         }
-        for chain in prediction.chains
+        for chain, residues in zip(prediction.chains, made.places, strict=True)
         for blob in chain.blobs
     ]
     library = files("bioblobs").joinpath("report", "vendor", "3Dmol-min.js").read_text(encoding="utf-8")
     page = _PAGE.format(
-        library=_inside_script(library),
-        structure=_inside_script(json.dumps(made.structure.make_mmcif_document().as_string())),
+        library=_SCRIPT_END.sub(r"<\\/\1", library),
+        structure=_json(as_mmcif(made, prediction.name)),
         rest=REST,
-        blobs=_inside_script(json.dumps(blobs)),
+        blobs=_json(blobs),
     )
     lines = [(chain.id, legend(chain)) for chain in prediction.chains]
     told = "".join(f"<div>{html.escape(f'{name}: {text}')}</div>" for name, text in lines if text)
     return (
-        f'<iframe title="{html.escape(prediction.name)} in 3-D" srcdoc="{html.escape(page)}" '
-        f'style="width:100%;height:{height}px;border:0"></iframe>{told}'
+        f'<iframe sandbox="allow-scripts" title="{html.escape(prediction.name)} in 3-D" '
+        f'style="width:100%;height:{height}px;border:0" srcdoc="{html.escape(page)}"></iframe>{told}'
     )
 
 
-def _inside_script(text: str) -> str:
-    """Text that cannot end the script element that it is in."""
-    return text.replace("</script", "<\\/script")
+def _json(content: Any) -> str:
+    """JSON that cannot end, or begin a comment in, the script element that it is in."""
+    return json.dumps(content).replace("<", "\\u003c")

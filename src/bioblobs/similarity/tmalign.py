@@ -5,10 +5,7 @@ Searches use processes, because TM-align keeps its state in globals: threads of 
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +16,7 @@ from tqdm import tqdm
 
 from bioblobs.similarity.hits import Hits
 from bioblobs.similarity.threedi import candidates, states
+from bioblobs.workers import worker_processes
 
 PER_CHAIN = 10
 """Fewest candidates per chain that are aligned."""
@@ -27,6 +25,7 @@ ALIKE = 1.5
 SHORTEST = 5
 """Fewest residues that TM-align takes; shorter chains are similar to no other."""
 _CHUNK = 8
+_REMEDY = "free some memory, then run the stage again"
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -73,7 +72,8 @@ def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: i
     joined = DisjointSet(range(len(chains)))
     rows: list[tuple[int, int, float, float]] = []
     batch = _CHUNK * 4 * threads
-    with _workers(threads) as pool, tqdm(None, "TM-align", len(pairs), unit="pair", mininterval=1) as bar:
+    bar = tqdm(None, "TM-align", len(pairs), unit="pair", mininterval=1)
+    with worker_processes(threads, _REMEDY) as pool, bar:
         for start in range(0, len(pairs), batch):
             group = pairs[start : start + batch]
             todo = [(a, b) for a, b, _ in group if not joined.connected(a, b)]
@@ -92,14 +92,7 @@ def nearest_pairs(
     """Compute TM-scores of each query with the ``most`` targets whose 3Di states are most alike."""
     names = [[states(xyz) for xyz in chains] for chains in (queries, targets)]
     pairs = candidates(names[0], names[1], most, np.inf, threads)
-    with _workers(threads) as pool:
+    with worker_processes(threads, _REMEDY) as pool:
         work = pool.map(tm_score, ((queries[a], targets[b]) for a, b, _ in pairs), chunksize=_CHUNK)
         scores = list(tqdm(work, "TM-align", len(pairs), unit="pair", mininterval=1))
     return Hits.of((a, b, *score) for (a, b, _), score in zip(pairs, scores, strict=True))
-
-
-@contextmanager
-def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    # Not fork: threads of the caller (torch, pyopal) may hold locks that a copy would wait for.
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        yield pool
