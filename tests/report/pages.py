@@ -24,13 +24,31 @@ LOGITS = {"c0": 1.2, "c1": 0.5, "c2": -1.7}
 ATTENTION = (0.3, 0.6, 0.1)
 RANKS = (2, 1, 3)
 """Of the slots, with either head."""
-CHECKS = [
+CHECKS: list[dict[str, Any]] = [
     {"name": "sum exact", "holds": True, "figure": "largest error 1e-6", "text": "It adds up."},
     {"name": "importance beats the same blobs exchanged", "holds": True, "figure": "0.15", "text": "Better."},
     {"name": "top blob beats a patch of as many residues", "holds": False, "figure": "0.01", "text": "No."},
     {"name": "blobs hold under 0.1 angstrom of noise", "holds": True, "figure": "0.8", "text": "They stay."},
     {"name": "seeds agree", "holds": None, "figure": "not measured", "text": "Run make seeds."},
 ]
+
+
+NEAREST = {
+    "id": ["protein 0", "protein 2"],
+    "split": ["test", "test"],
+    "nearest_by_identity": ["7xyz_B", ""],
+    "identity": [0.9, None],
+    "nearest_by_tm_score": ["7xyz_B", NASTY],
+    "tm_score": [0.8, 0.7],
+}
+KNOWN = {
+    "protein 2": {
+        "name": f"Pepsin-like {NASTY}",
+        "facts": [["UniProt", "P00798"], ["Pfam", NASTY]],
+        "links": [["UniProt", "https://www.uniprot.org/uniprotkb/P00798"]],
+        "words": "P00798 Pepsin-like aspartic",
+    }
+}
 
 
 def chains(store: Store, count: int) -> list[Protein]:
@@ -180,12 +198,12 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     """A whole report page, with every part of it."""
     import pandas as pd
 
-    from bioblobs.interpretation.codebook_map import codebook_map
-    from bioblobs.report.code_pages import page_code
-    from bioblobs.report.drawn_overlay import with_overlay
-    from bioblobs.report.overview import Results, overview
+    from bioblobs.interpretation.stage_results import codebook_map
+    from bioblobs.report.content import add_codes, add_nearest
+    from bioblobs.report.overview import overview
     from bioblobs.report.page import write_page
-    from bioblobs.report.scorecard import scorecard
+    from bioblobs.report.results import Results
+    from bioblobs.report.showcase import showcase
     from bioblobs.report.viewer import viewer_data
 
     records, proteins = made(store, attention=attention)
@@ -205,9 +223,11 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
     results = Results(
         report=found,
         chains=records,
+        model={},
         data={"residues": 1000, "split": NASTY, "dropped": {NASTY: 3}},
         classes=counts,
         leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
+        nearest=pd.DataFrame(NEAREST),
         test={"stage1": scores, "majority": {name: interval(0.5) for name in scores}},
         ablation={"as_trained": {"accuracy": 0.9, "mean_probability_change": 0.0}},
         faithfulness={
@@ -226,20 +246,16 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
         deletion=pd.DataFrame({"removed": [0.0, 1.0], "importance": [0.9, 0.1], "gradients": [0.9, 0.2]}),
         insertion=pd.DataFrame({"kept": [0.0, 1.0], "importance": [0.1, 0.9], "gradients": [0.1, 0.9]}),
     )
-    data = viewer_data(records, proteins, CLASSES, "", found["explanation"])
+    data = viewer_data(records, proteins, CLASSES, "", found["explanation"], KNOWN)
     shown = {4: superposition(records)}
+    dataset = found["dataset"]
+    dataset["codes"] = [
+        each | {"superposition": shown.get(each["code"], {"windows": None})} for each in dataset["codes"]
+    ]
     by_id = {each.id: each for each in records}
     chains = dict(zip(by_id, proteins, strict=True))
-    data["codes"] = [
-        with_overlay(
-            page_code(each),
-            shown.get(each["code"], {"windows": None}),
-            by_id,
-            lambda name: chains[name].coordinates[:, 1],
-        )
-        for each in found["dataset"]["codes"]
-    ]
-    data["scorecard"] = scorecard(found["dataset"]["codes"])
-    data["background"] = found["dataset"]["background"]
+    add_codes(data, dataset, by_id, lambda name: chains[name].coordinates[:, 1], str)
+    add_nearest(data, results.nearest)
     data["map"] = codebook_map(np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32), "l2")
+    data["showcase"] = showcase(records, CLASSES)
     write_page(path, data, overview(results), "BioBlobs report")

@@ -21,7 +21,7 @@ from inference.test_records import odd_protein
 from report.chromium import Pixels, browser, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 
-VIEWS = ("overview", "proteins", "codes", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
+VIEWS = ("overview", "proteins", "codes", "evidence", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
 
 
 @pytest.fixture(scope="module")
@@ -179,21 +179,22 @@ def test_a_code_lists_every_other_protein_that_holds_it(page: Page, address: str
 
 def test_proteins_are_searched_filtered_and_sorted(page: Page, address: str) -> None:
     page.goto(f"{address}#proteins")
-    names = page.locator("#gallery tbody td:first-child")
-    page.fill("[name=text]", "protein 2")
+    names = page.locator("#gallery .thumb-name")
+    page.fill("#gallery [name=text]", "protein 2")
     expect(names).to_have_text(["protein 2"])
-    page.click("[type=reset]")
+    page.click("#gallery [type=reset]")
     expect(names).to_have_count(5)
     page.select_option("[name=outcome]", "wrong")
-    expect(names).to_have_text([NASTY, "protein 3"])
+    expect(names).to_have_text(["protein 3", NASTY])  # the one of no known class first
     page.goto(f"{address}#proteins?code=11")  # a link to a filtered list
     expect(names).to_have_text([NASTY])
     page.goto(f"{address}#proteins")
     expect(names).to_have_count(5)
-    page.click("[data-sort=length]")
-    lengths = [int(text) for text in page.locator("#gallery tbody td:nth-child(2)").all_text_contents()]
+    page.select_option("#gallery [name=order]", "longest")
+    length_of = page.evaluate("Object.fromEntries(page.proteins.map(p => [p.id, p.length]))")
+    lengths = [length_of[name] for name in names.all_text_contents()]
     assert lengths == sorted(lengths, reverse=True)
-    page.goto(f"{address}#overview")
+    page.goto(f"{address}#evidence")
     page.locator(".confusion a").first.click()
     expect(names).to_have_count(3)
     assert sorted(names.all_text_contents()) == ["protein 0", "protein 2", "protein 4"]

@@ -1,4 +1,4 @@
-"""The overlay of a code: the moves are applied, it is drawn when asked for, and everybody can use it."""
+"""The overlay of a code: the moves are applied, it is drawn, and everybody can use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bioblobs.store.packed import Store
 from report.chromium import Pixels, browser, picture, tab
 from report.pages import made, superposition, write_report
 
-BUTTON, STAGE = "#overlay-open", "#overlay-stage"
+STAGE = "#overlay-stage"
 
 
 @pytest.fixture(scope="module")
@@ -78,24 +78,20 @@ def test_a_report_without_moves_says_what_to_run(sample_store: Store) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_members_are_drawn_in_their_colours_when_asked_for(page: Page, address: str, scheme: Any) -> None:
+def test_the_members_are_drawn_in_their_colours(page: Page, address: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{address}#code?n=4")
-    assert page.locator("canvas").count() == 0  # light until asked
     expect(page.locator("#code-body")).to_contain_text("median RMSD of all from the medoid is 2.25 Å")
     expect(page.locator("#code-body")).to_contain_text("4.50 Å in sets of blobs of other codes")
-    page.click(BUTTON)
     background = pixels(page)[12, 12]
     assert (background.mean() > 128) == (scheme == "light")
     assert all(drawn(page, place) > 40 for place in range(3))
     expect(page.locator(".overlay-members li").nth(1)).to_contain_text("RMSD 0.50 Å")
 
 
-def test_keyboard_alone_opens_turns_hides_and_closes(page: Page, address: str) -> None:
+def test_keyboard_alone_turns_and_hides(page: Page, address: str) -> None:
     page.goto(f"{address}#code?n=4")
-    page.focus(BUTTON)
-    page.keyboard.press("Enter")
-    expect(page.locator(BUTTON)).to_have_attribute("aria-expanded", "true")
+    page.focus("#code-title")
     page.keyboard.press("Tab")
     expect(page.locator(STAGE)).to_be_focused()
     before = pixels(page)
@@ -105,24 +101,19 @@ def test_keyboard_alone_opens_turns_hides_and_closes(page: Page, address: str) -
     medoid = drawn(page, 0)
     page.keyboard.press("Space")  # unticks the medoid
     assert drawn(page, 0) < 10 < 40 < medoid
-    page.focus(BUTTON)
-    page.keyboard.press("Enter")
-    expect(page.locator(STAGE)).to_be_hidden()
 
 
 def test_a_member_opens_its_blob_and_other_codes_have_their_own_overlay_or_none(
     page: Page, address: str
 ) -> None:
     page.goto(f"{address}#code?n=4")
-    page.click(BUTTON)
     page.click("[aria-label='Open protein 2']")
     expect(page.locator("[data-blob='1']")).to_have_attribute("aria-pressed", "true")
     page.emulate_media(color_scheme="dark")  # while the overlay is out of sight
     page.goto(f"{address}#code?n=3")
     expect(page.locator("#code-title")).to_have_text("Code 3")
-    assert page.locator(BUTTON).count() == 0
+    assert page.locator(STAGE).count() == 0
     page.goto(f"{address}#code?n=4")
-    page.click(BUTTON)  # the one viewer again
     assert drawn(page, 0) > 40
 
 
@@ -131,7 +122,6 @@ def test_the_open_overlay_fits_a_telephone_and_passes_axe(page: Page, address: s
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{address}#code?n=4")
-    page.click(BUTTON)
     assert drawn(page, 0) > 40
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}).response
@@ -141,6 +131,5 @@ def test_the_open_overlay_fits_a_telephone_and_passes_axe(page: Page, address: s
 def test_without_webgl_the_overlay_says_so(page: Page, address: str) -> None:
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     page.goto(f"{address}#code?n=4")
-    page.click(BUTTON)
     expect(page.locator("#overlay")).to_contain_text("needs WebGL")
     assert page.locator(".overlay-members li").count() == 5

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioblobs.interpretation.codebook_map import codebook_map
+from bioblobs.interpretation.stage_results import codebook_map
 from bioblobs.report.believed import believed
 from bioblobs.report.chart import removal_curves
 from bioblobs.report.code_pages import page_code
@@ -42,9 +45,12 @@ def test_the_verdict_counts_the_checks_and_each_keeps_its_figure(
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "said"), [(0.9, 0.6, "above"), (0.6, 0.605, "overlap"), (0.5, 0.9, "below")]
+    ("ours", "theirs", "said", "kind"),
+    [(0.9, 0.6, "above", "green"), (0.6, 0.605, "overlap", "amber"), (0.5, 0.9, "below", "red")],
 )
-def test_the_headline_compares_with_the_better_baseline(ours: float, theirs: float, said: str) -> None:
+def test_the_headline_compares_with_the_better_baseline(
+    ours: float, theirs: float, said: str, kind: str
+) -> None:
     scores = {
         "stage1": {"accuracy": interval(ours)},
         "majority": {"accuracy": interval(0.1)},
@@ -52,6 +58,7 @@ def test_the_headline_compares_with_the_better_baseline(ours: float, theirs: flo
     }
     found = headline(scores)
     assert said in found["verdict"]
+    assert found["kind"] == kind
     assert f"{theirs:.3f}" in found["baseline"]
 
 
@@ -136,7 +143,7 @@ def test_a_degenerate_codebook_is_drawn_at_one_place(vectors: np.ndarray) -> Non
 def test_fields_of_a_later_schema_stay_readable() -> None:
     shown = page_code(code(3, rmsd={"median": 1.5, "members": [{"protein": "x"}]}, logo_svg="<svg onload=x>"))
     assert shown["facts"] == [["rmsd · median", "1.500"], ["rmsd · members", "1 entries"]]
-    assert shown["logo"].startswith("data:image/svg+xml;base64,")
+    assert zlib.decompress(base64.b64decode(shown["logo"])) == b"<svg onload=x>"
     assert "logo_svg" not in shown
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.interpretation.report_file import Report
+from bioblobs.report.results import Folders, read_results
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
 from bioblobs.report.sums import page_contributions, page_sum
-from bioblobs.stages.report import read_results
+from bioblobs.stages.report import judge
 from report.pages import CONTRIBUTIONS, EXPLANATION, LOGITS, interval
 from traces import blob, chain
 
@@ -107,7 +106,7 @@ def test_a_row_of_many_classes_keeps_its_ends() -> None:
 def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
     tmp_path: Path, agreement: float | None, edges: str, holds: bool | None
 ) -> None:
-    paths = Paths(output=str(tmp_path / "o"), metrics=str(tmp_path / "m"), plots=str(tmp_path / "p"))
+    folders = Folders(output=tmp_path / "o", metrics=tmp_path / "m", plots=tmp_path / "p")
     contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
         "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
     }
@@ -122,7 +121,7 @@ def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
     for name in ("data_classes", "faithfulness_deletion", "faithfulness_insertion"):
         pd.DataFrame({"x": [1]}).to_csv(tmp_path / "p" / f"{name}.csv")
     (tmp_path / "o" / "interpretability" / "model.json").write_text(json.dumps(model))
-    report = Report(tmp_path / "r", {"proteins": []})
-    found = read_results(paths, report)
+    found = read_results(folders, {"proteins": []}, [], judge)
+    assert found.nearest is None
     assert [check["holds"] for check in found.checks][2::2] == [True, holds]
     assert found.verdict == "amber"

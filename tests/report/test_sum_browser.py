@@ -232,14 +232,14 @@ def test_attention_has_weights_and_no_sum(page: Page, folder: Path) -> None:
     expect(page.locator("[data-residue='3']")).to_have_attribute(
         "title", containing("attention weight 30.0 %")
     )
-    page.goto((folder / "attention.html").as_uri() + "#overview")
+    page.goto((folder / "attention.html").as_uri() + "#evidence")
     assert page.locator("#scorecard").count() == 0
     page.goto((folder / "attention.html").as_uri() + "#code?n=3")
     assert page.locator("#argues-for").count() == 0
 
 
 def test_attention_is_named_only_where_there_is_attention(page: Page, folder: Path) -> None:
-    for view in ("overview", "proteins", "codes", "code?n=3", "protein?id=protein+0"):
+    for view in ("overview", "evidence", "proteins", "codes", "code?n=3", "protein?id=protein+0"):
         page.goto((folder / "additive.html").as_uri() + f"#{view}")
         assert "attention" not in page.inner_text("body").lower(), view
 
@@ -271,7 +271,7 @@ def test_a_code_says_what_it_argues_for(page: Page, folder: Path) -> None:
 
 def test_the_heat_map_shows_values_and_opens_codes(page: Page, folder: Path) -> None:
     page.emulate_media(color_scheme="light")
-    page.goto((folder / "additive.html").as_uri() + "#overview")
+    page.goto((folder / "additive.html").as_uri() + "#evidence")
     card = page.evaluate("page.scorecard")
     assert sorted(card["codes"]) == [3, 4, 10]
     page.locator("#heat canvas").scroll_into_view_if_needed()
@@ -292,7 +292,7 @@ def test_the_heat_map_shows_values_and_opens_codes(page: Page, folder: Path) -> 
 
 
 def test_the_heat_map_is_read_by_keyboard(page: Page, folder: Path) -> None:
-    page.goto((folder / "additive.html").as_uri() + "#overview")
+    page.goto((folder / "additive.html").as_uri() + "#evidence")
     codes = page.evaluate("page.scorecard.codes")
     page.focus("#heat")
     expect(page.locator("#heat-status")).to_contain_text(f"Code {codes[0]} argues")
@@ -306,7 +306,10 @@ def test_the_heat_map_is_read_by_keyboard(page: Page, folder: Path) -> None:
 
 def test_the_verdict_stands_with_every_check_and_its_figure(page: Page, folder: Path) -> None:
     page.goto((folder / "additive.html").as_uri() + "#overview")
-    expect(page.locator(".card.verdict-amber .figure")).to_have_text("In part: 3 of 5 checks hold")
+    expect(page.locator("#verdict-believed.verdict-amber .figure")).to_have_text(
+        "In part: 3 of 5 checks hold"
+    )
+    page.goto((folder / "additive.html").as_uri() + "#evidence")
     rows = page.locator("#checks tbody tr")
     expect(rows).to_have_count(5)
     outcomes = ["✓ holds", "✓ holds", "✗ does not hold", "✓ holds", "– not measured"]

@@ -1,20 +1,18 @@
-"""Content of the report's first view, from the files of the other stages."""
+"""Verdicts of the report's first view and the evidence behind them, from the files of the other stages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
-from bioblobs.inference.chain import Chain
 from bioblobs.report.believed import believed, falls
 from bioblobs.report.chart import removal_curves
 from bioblobs.report.confusion import class_counts, confusion
 from bioblobs.report.data import class_table, leakage_tables
 from bioblobs.report.plain import facts
-from bioblobs.report.score_rows import headline, score_tables
+from bioblobs.report.results import Results
+from bioblobs.report.score_rows import score_tables
+from bioblobs.report.verdicts import verdicts
 
 TASKS = {
     "scop": "structural class (SCOP)",
@@ -24,48 +22,16 @@ TASKS = {
 }
 
 
-@dataclass(frozen=True)
-class Results:
-    """Contents of the files that the report is made of.
-
-    Attributes:
-        report: outputs/interpretability/test_interpretability.json.
-        chains: its proteins.
-        data: metrics/data.json.
-        classes: plots/data_classes.csv.
-        leakage: metrics/leakage.json.
-        test: metrics/test.json.
-        ablation: metrics/ablation.json.
-        faithfulness: metrics/faithfulness.json.
-        checks: what they say, and of other seeds: name, holds (None: not measured), figure and text.
-        verdict: over all checks: "green", "amber" or "red".
-        deletion, insertion: plots/faithfulness_deletion.csv, plots/faithfulness_insertion.csv.
-    """
-
-    report: Mapping[str, Any]
-    chains: Sequence[Chain]
-    data: Mapping[str, Any]
-    classes: pd.DataFrame
-    leakage: Mapping[str, Any]
-    test: Mapping[str, Any]
-    ablation: Mapping[str, Any]
-    faithfulness: Mapping[str, Any]
-    checks: Sequence[Mapping[str, Any]]
-    verdict: str
-    deletion: pd.DataFrame
-    insertion: pd.DataFrame
-
-
 def overview(results: Results) -> dict[str, Any]:
-    """Context of page/overview.html."""
+    """Context of page/overview.html and page/evidence.html."""
     report, task = results.report, results.report["task"]
     dataset = report["dataset"]
     several = bool(task["multilabel"])
     return {
-        "task": TASKS.get(task["name"], task["name"]),
+        "task": task.get("title") or TASKS.get(task["name"], task["name"]),
         "version": report["bioblobs_version"],
         "seed": report["seed"],
-        "headline": headline(results.test),
+        "verdicts": verdicts(results),
         "believed": believed(results.checks, results.verdict),
         "additive": bool((report.get("explanation") or {}).get("base")),
         "scorecard": any(code.get("evidence") for code in dataset["codes"]),

@@ -20,15 +20,20 @@ SCRIPTS = (
     "colours",
     "colouring",
     "webgl",
+    "downloads",
     "structure",
     "strip",
     "sum",
     "blobs",
     "protein",
+    "search",
+    "thumbnails",
     "gallery",
+    "hero",
     "overlay",
     "codes",
     "heatmap",
+    "about",
     "main",
 )
 """In page/, in the order in which they build on one another."""
@@ -39,7 +44,7 @@ def write_page(path: Path, data: Mapping[str, Any], overview: Mapping[str, Any] 
 
     Args:
         data: what the scripts read; escaped so that no text in it can end the script element.
-        overview: what overview.html shows; None: the page has proteins and codes only.
+        overview: what overview.html and evidence.html show; None: the page has proteins and codes only.
     """
     template = _environment().get_template("page.html")
     write_text(

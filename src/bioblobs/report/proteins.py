@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.chain import Chain
 from bioblobs.proteins.record import Protein
+from bioblobs.report.known_proteins import Known
 from bioblobs.report.packed_chains import pack_chain
 from bioblobs.report.sums import page_contributions, page_sum
 
-KEPT_OF_A_BLOB = ("slot", "rank", "importance", "code", "seed", "residues", "membership")
+KEPT_OF_A_BLOB = ("slot", "rank", "importance", "code", "seed", "residues")
 SHOWN_CLASSES = 8
 """Most probable classes kept of a protein; true and predicted ones always are."""
 
 
 def page_proteins(
-    records: Sequence[Chain], chains: Sequence[Protein], base: Mapping[str, float] | None
+    records: Sequence[Chain],
+    chains: Sequence[Protein],
+    base: Mapping[str, float] | None,
+    known: Mapping[str, Known] | None = None,
 ) -> list[dict[str, Any]]:
     """The proteins as page/*.js read them.
 
@@ -25,6 +30,7 @@ def page_proteins(
         records: explained chains; ``true`` may be empty or not known.
         chains: the residues that the records' indices count, in the same order.
         base: class -> what it has before any blob is read; None with an attention head.
+        known: id -> what databases say of it; those that it lacks have none.
 
     Raises:
         BioBlobsError: a record that is of another length than its chain, two of one id, or contributions
@@ -44,7 +50,8 @@ def page_proteins(
             raise BioBlobsError(f"report: two proteins are named {record.id}; give them different names")
         seen.add(record.id)
     return [
-        _page_protein(record, chain, labelled, base) for record, chain in zip(records, chains, strict=True)
+        _page_protein(record, chain, labelled, base) | {"known": (known or {}).get(record.id)}
+        for record, chain in zip(records, chains, strict=True)
     ]
 
 
@@ -70,8 +77,11 @@ def _page_protein(
         "outcome": outcome(record, labelled),
         "probabilities": _main_probabilities(record),
         "sum": shown,
+        "notes": list(getattr(record, "notes", ())),  # of a prediction
         "blobs": [
-            {key: getattr(blob, key) for key in KEPT_OF_A_BLOB} | page_contributions(blob, shown)
+            {key: getattr(blob, key) for key in KEPT_OF_A_BLOB}
+            | {"membership": round(fmean(blob.membership), 3)}
+            | page_contributions(blob, shown)
             for blob in record.blobs
         ],
         "chain": pack_chain(chain),

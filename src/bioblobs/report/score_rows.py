@@ -42,11 +42,20 @@ def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def headline(scores: Mapping[str, Any]) -> dict[str, str]:
-    """The first score of the model beside the best baseline, and the conclusion from both."""
+    """The first score of the model beside the best baseline, and the conclusion from both.
+
+    ``kind`` is "green" above the baseline, "amber" where intervals overlap, "red" below, else "unknown".
+    """
     name = next(iter(scores[MODEL]))
     ours = scores[MODEL][name]
     known = [key for key in BASELINES if key in scores and scores[key][name]["value"] is not None]
-    text = {"score": name.replace("_", " "), "value": interval(ours), "verdict": "", "baseline": ""}
+    text = {
+        "score": name.replace("_", " "),
+        "value": interval(ours),
+        "kind": "unknown",
+        "verdict": "",
+        "baseline": "",
+    }
     if not known or ours["value"] is None:
         return text
     best = max(known, key=lambda key: scores[key][name]["value"])
@@ -55,10 +64,13 @@ def headline(scores: Mapping[str, Any]) -> dict[str, str]:
     if None in (ours["low"], ours["high"], theirs["low"], theirs["high"]):
         text["verdict"] = "Too few proteins for intervals, so the two can't be told apart."
     elif ours["low"] > theirs["high"]:
+        text["kind"] = "green"
         text["verdict"] = "The model is above the best baseline, and their intervals don't overlap."
     elif ours["high"] < theirs["low"]:
+        text["kind"] = "red"
         text["verdict"] = "The model is below the best baseline: don't rely on it."
     else:
+        text["kind"] = "amber"
         text["verdict"] = (
             "The two intervals overlap: this run doesn't show that the model beats the baseline."
         )

@@ -11,8 +11,12 @@ from typing import Any
 
 from bioblobs.inference.chain import Chain
 from bioblobs.proteins.record import Protein
+from bioblobs.report.code_sentence import sentences_of_blobs
+from bioblobs.report.known_proteins import Known
+from bioblobs.report.model_card import model_card
 from bioblobs.report.page import write_page
 from bioblobs.report.proteins import page_proteins
+from bioblobs.report.short_names import short_names
 
 
 def write_viewer(
@@ -23,25 +27,34 @@ def write_viewer(
     title: str,
     note: str = "",
     explanation: Mapping[str, Any] | None = None,
+    files: Sequence[tuple[str, str]] = (),
+    code_sentences: Mapping[int, str] | None = None,
 ) -> None:
     """Write a page with a list of proteins, a 3-D view of each, and which of them share a code.
 
     Args:
         path: the HTML file; its folder is made. Written whole or not at all.
         records: one per protein; where ``true`` is empty or not known in all, nothing is called right or
-            wrong.
+            wrong. Where they have ``notes``, these stand above the protein.
         proteins: the residues that the records' indices count (N, CA, C, O in angstrom), in the same order.
         classes: class identifier -> name.
         title: heading of the page.
         note: a sentence under it, of what the reader should know of model and limits.
-        explanation: ``explanation`` of interpretation/schema.json, or ``model`` of predictions.json; its
-            ``base`` is read. None, or a base of None: an attention head, whose blobs have weights and no sum.
+        explanation: ``explanation`` of interpretation/schema.json, or ``model`` of predictions.json, which is
+            shown as the model's card; its ``base`` is read. None, or a base of None: an attention head, whose
+            blobs have weights and no sum.
+        files: title and name of files beside the page that it links to.
+        code_sentences: code -> what it is, where that is known; others are described by their blobs.
 
     Raises:
         BioBlobsError: a record and its protein differ in length, two have one id, or blobs have contributions
             but the model no base.
     """
-    write_page(path, viewer_data(records, proteins, classes, note, explanation), None, title)
+    data = viewer_data(records, proteins, classes, note, explanation)
+    data["files"] = [list(file) for file in files]
+    data["sentences"] = sentences_of_blobs(records, data["short"])
+    data["sentences"] |= {str(code): text for code, text in (code_sentences or {}).items()}
+    write_page(path, data, None, title)
 
 
 def viewer_data(
@@ -50,17 +63,23 @@ def viewer_data(
     classes: Mapping[str, str],
     note: str,
     explanation: Mapping[str, Any] | None = None,
+    known: Mapping[str, Known] | None = None,
 ) -> dict[str, Any]:
     """Data that the scripts of a page read: proteins and class names; no codebook, no data set."""
     base = explanation.get("base") if explanation else None
     return {
         "note": note,
         "classes": dict(classes),
+        "short": short_names(classes),
         "additive": base is not None,
-        "proteins": page_proteins(records, proteins, base),
+        "proteins": page_proteins(records, proteins, base, known),
         "total": len(records),
+        "card": model_card(explanation or {}),
+        "files": [],
+        "sentences": {},
         "codes": [],
         "map": None,
         "scorecard": None,
         "background": None,
+        "showcase": [],
     }

@@ -20,12 +20,12 @@ const blobsView = (() => {
   function sumWords(protein) {
     const unsupported = protein.blobs.every((blob) => blob.contributions[0] <= 0);
     return `${A_BLOB}Each class starts from a base; blob after blob adds to it (blue) or takes from it (orange). The sum is the class's logit: ` +
-      "the higher, the more probable. Without a blob the sum changes by just its bar." +
+      "the higher, the more probable. Without a blob the sum changes by just its bar. Bars have one scale for all proteins." +
       (unsupported ? ` No blob argues for ${className(protein.sum[0].class)} here: the base decided.` : "");
   }
 
   function item(blob) {
-    const code = blob.code === null ? null : h("a", { class: "of-code", href: href("code", { n: blob.code }) }, `code ${blob.code}`);
+    const code = blob.code === null ? null : h("a", { class: "of-code", href: href("code", { n: blob.code }), title: codeSentence(blob.code) }, `code ${blob.code}`);
     const said = shown.protein.sum ? sumView.words(blob) : share(shown.protein, blob);
     const button = h("button", { type: "button", class: shown.protein.sum ? "blob-button sum-row" : "blob-button", "aria-pressed": "false",
       "data-blob": blob.slot, "aria-label": `Blob ${blobNumber(blob)}, ${said}, ${count(blob.residues.length, "residue")}`,
@@ -68,11 +68,10 @@ const blobsView = (() => {
 
   function details(blob) {
     const sequence = blob.residues.map((residue) => shown.protein.chain.sequence[residue]).join("");
-    const certain = blob.membership.reduce((sum, p) => sum + p, 0) / blob.membership.length;
     const importance = shown.protein.sum ? `${percent(blob.importance, 1)} of what argues for the class; ` : "";
     return [
       h("p", {}, `${importance}${count(blob.residues.length, "residue")}: ${residueRanges(blob.residues, shown.labels)}`),
-      h("p", {}, h("span", { class: "seq" }, sequence), ` grown from ${shown.labels[blob.seed]}; mean membership ${certain.toFixed(2)}`),
+      h("p", {}, h("span", { class: "seq" }, sequence), ` grown from ${shown.labels[blob.seed]}; mean membership ${blob.membership.toFixed(2)}`),
       ...sharing(blob),
     ];
   }
@@ -81,8 +80,10 @@ const blobsView = (() => {
     if (blob.code === null) return [];
     const others = holdersOf(blob.code).filter(({ protein }) => protein !== shown.protein);
     const code = h("a", { href: href("code", { n: blob.code }) }, `code ${blob.code}`);
-    if (!others.length) return [h("p", {}, "No other protein here holds ", code, ".")];
+    const named = codeSentence(blob.code) ? [h("p", {}, `Code ${blob.code}: ${codeSentence(blob.code)}.`)] : [];
+    if (!others.length) return [...named, h("p", {}, "No other protein here holds ", code, ".")];
     return [
+      ...named,
       h("p", {}, `${count(others.length, "other protein")} with `, code, ":"),
       h("ul", { class: "links", "data-code": blob.code },
         others.map(({ protein, blobs }) => h("li", {}, proteinLink(protein, blobs[0].slot)))),
@@ -107,3 +108,7 @@ function holdersOf(code) {
     .map((protein) => ({ protein, blobs: protein.blobs.filter((blob) => blob.code === code) }))
     .filter(({ blobs }) => blobs.length);
 }
+
+/** What a code is, in a sentence; empty where nothing is known of it. */
+const codeSentence = (code) => codeSentences.get(code) ?? page.sentences[code] ?? "";
+const codeSentences = new Map(page.codes.map((code) => [code.code, code.sentence]));

@@ -1,4 +1,4 @@
-// Packed chains (report/chains.py) -> coordinates, author labels, and PDB text for the 3-D library.
+// Packed chains (report/packed_chains.py) -> coordinates, author labels, and PDB text for the 3-D library.
 const MISSING = -32768;
 const BOND_LONGEST = 2.5; // C to N of the next residue, in angstrom; beyond it the chain is broken
 const NUMBERS_OF_A_CHAIN = 9000; // PDB has four columns for a residue number
@@ -67,5 +67,5 @@ function residueRanges(residues, labels) {
     if (last && last[1] === residue - 1) last[1] = residue;
     else ranges.push([residue, residue]);
   }
-  return ranges.map(([from, to]) => (from === to ? labels[from] : `${labels[from]}–${labels[to].split("/").pop()}`)).join(", ");
+  return ranges.map(([from, to]) => (from === to ? labels[from] : `${labels[from]}–${labels[to].replace(/^.*\/(?=-?\d+.?$)/s, "")}`)).join(", ");
 }

@@ -8,8 +8,8 @@ const codesView = (() => {
   const firstClass = (code) => code.enriched_classes?.[0] ?? null;
   const classOrder = Object.keys(page.classes);
   const coloured = classOrder.length <= COLOURED;
-  const scored = page.codes.some((code) => code.evidence);
   let drawn = false;
+  let widest = null; // entry of the scorecard
 
   function show() {
     if (drawn) return;
@@ -90,41 +90,38 @@ const codesView = (() => {
   function list() {
     if (!page.codes.length) {
       return [h("p", { class: "explain" }, "Codes that the blobs of these proteins hold. Blobs alike to the model share a code."),
-        h("ul", { class: "links" }, used.map((code) => h("li", {}, h("a", { href: href("code", { n: code }) }, `code ${code}`), ` ${count(holdersOf(code).length, "protein")}`)))];
+        h("ul", { class: "links" }, used.map((code) => h("li", {}, h("a", { href: href("code", { n: code }) }, `code ${code}`), ` ${count(holdersOf(code).length, "protein")}`, codeSentence(code) ? `: ${codeSentence(code)}` : "")))];
     }
     const rows = page.codes.map((code) => h("tr", {},
       h("th", { scope: "row" }, h("a", { href: href("code", { n: code.code }) }, `code ${code.code}`)),
       h("td", { class: "num" }, String(code.blobs)), h("td", { class: "num" }, String(code.proteins)),
       h("td", { class: "num side" }, percent(code.mean_importance)), h("td", { class: "num side" }, code.mean_size.toFixed(1)),
-      h("td", { class: "side" }, mainStructure(code)), scored ? h("td", {}, argued(code)) : null, h("td", {}, enrichedText(code))));
-    const columns = [["code", null], ["blobs", "num"], ["proteins", "num"], ["importance", "num side"], ["size", "num side"], ["structure", "side"],
-      ...(scored ? [["argues for", null]] : []), ["enriched classes", null]];
+      h("td", {}, code.sentence), h("td", { class: "side" }, enrichedText(code))));
+    const columns = [["code", null], ["blobs", "num"], ["proteins", "num"], ["importance", "num side"], ["size", "num side"], ["what it is", null], ["enriched classes", "side"]];
     return [h("h2", {}, "Codes in use"), h("p", { class: "explain" }, "Most used first. A class is named where proteins holding the code have it more often than others " +
       "(Fisher's exact test, corrected for the number of tests)."),
       h("table", {}, h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)))), h("tbody", {}, rows))];
   }
 
-  const argued = (code) => (code.argues_for ? className(code.argues_for) : "no class");
   const enrichedText = (code) => (code.enriched_classes ?? []).map((each) => each.name).join("; ") || "–";
-
-  function mainStructure(code) {
-    const [name, share] = Object.entries(code.secondary_structure).sort((a, b) => b[1] - a[1])[0] ?? ["", 0];
-    return name ? `${name} ${percent(share)}` : "–";
-  }
 
   function showOne(number) {
     byId("code-title").textContent = `Code ${number}`;
     const code = described.get(number);
     const holders = holdersOf(number);
-    byId("code-body").replaceChildren(...(code ? facts(code) : []), ...members(holders));
+    const sentence = codeSentence(number);
+    byId("code-body").replaceChildren(...(sentence ? [h("p", { id: "code-sentence", class: "sentence" }, `${sentence}.`)] : []),
+      ...(code ? facts(code) : []), ...members(holders), ...(code ? raw(code) : []));
+    overlayView.open();
   }
 
   function facts(code) {
     return [
       h("p", { class: "explain" }, `${count(code.blobs, "blob")} in ${count(code.proteins, "protein")} of the test set; mean importance ` +
         `${percent(code.mean_importance, 1)}, mean size ${code.mean_size.toFixed(1)} residues.`),
+      ...overlayView.section(code),
       ...(code.evidence ? evidence(code) : []),
-      ...(code.logo ? [h("h2", {}, "Sequence logo"), h("img", { class: "logo", src: code.logo, alt: `Sequence logo of code ${code.code}` })] : []),
+      ...(code.logo ? [h("h2", {}, "Sequence logo"), logo(code)] : []),
       h("h2", {}, "Classes it is enriched in"), enrichment(code),
       h("h2", {}, "Amino acids"),
       h("p", { class: "explain" }, "Share of each residue type in blobs of this code (left bar) and in all residues (right bar, grey)."),
@@ -132,22 +129,43 @@ const codesView = (() => {
       h("h2", {}, "Secondary structure"),
       pairs(["structure", "this code", "all residues"], Object.keys({ ...page.background.secondary_structure, ...code.secondary_structure })
         .map((name) => [name, percent(code.secondary_structure[name] ?? 0), percent(page.background.secondary_structure[name] ?? 0)])),
-      ...overlayView.section(code),
-      ...(code.facts.length ? [h("h2", {}, "More"), pairs(["measured", "value"], code.facts)] : []),
     ];
+  }
+
+  /** The logo is packed; it appears once unpacked. */
+  function logo(code) {
+    const image = h("img", { class: "logo", alt: `Sequence logo of code ${code.code}` });
+    unpacked(code.logo).then((text) => {
+      image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+    }, () => image.replaceWith(h("p", {}, "This browser can't unpack the logo.")));
+    return image;
+  }
+
+  async function unpacked(packed) {
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+  }
+
+  /** Every other number, under the names that it has in the report's file. */
+  const raw = (code) => (code.facts.length ? [h("details", { id: "raw" }, h("summary", {}, "All that was measured"), pairs(["measured", "value"], code.facts))] : []);
+
+  /** Where the bars of every code end: the largest entry of all. */
+  function scale() {
+    widest ??= Math.max(...page.codes.flatMap((each) => (each.evidence?.entries ?? []).map(([, value]) => Math.abs(value)))) || 1;
+    return widest;
   }
 
   /** The code's row of the scorecard as bars to both sides of zero. */
   function evidence(code) {
     const { entries, hidden } = code.evidence;
-    const largest = Math.max(...entries.map(([, value]) => Math.abs(value))) || 1;
+    const largest = scale();
     const best = entries[0];
     const said = code.argues_for
       ? h("p", { id: "argues-for" }, "Argues for ", h("strong", {}, className(code.argues_for)), `: each blob of this code adds ${signed(best[1], largest)} to its logit.`)
       : h("p", { id: "argues-for" }, "Argues for no class.");
     const few = hidden ? ` The ${entries.length / 2} classes with most for and most against; ${count(hidden, "class", "classes")} between them are left out.` : "";
     return [h("h2", {}, "What it argues for"), said,
-      h("p", { class: "explain" }, `Its row of the scorecard: what a blob of this code contributes to each class, wherever it is found.${few}`),
+      h("p", { class: "explain" }, `Its row of the scorecard: what a blob of this code contributes to each class, wherever it is found. Bars have one scale for all codes.${few}`),
       h("table", { class: "evidence" }, h("thead", { class: "spoken" }, h("tr", {}, ["class", "", "contribution"].map((text) => h(text ? "th" : "td", text ? { scope: "col" } : {}, text)))),
         h("tbody", {}, entries.map(([id, value], at) => h("tr", { class: hidden && at === entries.length / 2 ? "after-gap" : null, "data-class": id },
           h("th", { scope: "row" }, className(id)),

@@ -18,12 +18,11 @@ const colouring = (() => {
   /** Place of the class, among those of the protein's sum, whose contributions are shown; null if none is. */
   const place = () => (select.value.startsWith("class-") ? Number(select.value.at(-1)) : null);
 
-  /** Where the scale of a protein ends: its largest contribution to the predicted class, as in coloured structures. */
-  const largest = () => Math.max(0, ...protein.blobs.map((blob) => Math.abs(blob.contributions[0])));
+  const largest = () => largestContribution(protein);
 
   function of(blob) {
     if (place() !== null) return signedColour(blob.contributions[place()], largest());
-    if (select.value === "importance") return shade(blob.importance / (protein.blobs[0].importance || 1));
+    if (select.value === "importance") return contributionColour(protein, blob);
     return blobColour(blob.rank - 1);
   }
 
@@ -48,6 +47,13 @@ const colouring = (() => {
   scheme.addEventListener("change", changed);
   return { open, of, place, listen: (listener) => listeners.push(listener) };
 })();
+
+/** Where the scale of a protein ends: its largest contribution to the predicted class, as in coloured structures. */
+const largestContribution = (protein) => Math.max(0, ...protein.blobs.map((blob) => Math.abs(blob.contributions[0])));
+
+/** Of a blob by its contribution to the predicted class, or by its attention weight. */
+const contributionColour = (protein, blob) => (protein.sum ? signedColour(blob.contributions[0], largestContribution(protein))
+  : shade(blob.importance / (protein.blobs[0].importance || 1)));
 
 /** A two-ended scale with its numbers and words; `beyond`: values past the ends have the ends' colours. */
 function scaleLegend(largest, beyond) {

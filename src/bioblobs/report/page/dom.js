@@ -29,6 +29,8 @@ function signed(value, scale) {
 }
 
 const className = (id) => page.classes[id] ?? id;
+const shortName = (id) => page.short[id] ?? className(id);
+const shortNames = (ids) => ids.map(shortName).join("; ");
 const classNames = (ids) => ids.map(className).join("; ");
 const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 

@@ -12,11 +12,16 @@ function open() {
   const protein = asked ? page.proteins.find((each) => each.id === parameters.get("id")) : only;
   if (name === "protein" && !protein) name = "proteins";
   for (const view of views) view.hidden = view.dataset.view !== name;
-  if (name === "overview") heatmapView.show();
+  if (name === "overview") {
+    overviewGallery.show(parameters);
+    afterPaint(() => heroView.show(parameters));
+  }
+  if (name === "evidence") heatmapView.show();
   if (name === "proteins") galleryView.show(parameters);
-  if (name === "protein") proteinView.show(protein, parameters.has("blob") ? Number(parameters.get("blob")) : null);
+  if (name === "protein") proteinView.show(protein, parameters.has("blob") ? Number(parameters.get("blob")) : null, byId("protein-slot"));
   if (name === "codes") codesView.show();
   if (name === "code") codesView.showOne(Number(parameters.get("n")));
+  aboutView.show(name);
   const part = { protein: "proteins", code: "codes" }[name] ?? name;
   for (const link of document.querySelectorAll(".top nav a")) {
     link.toggleAttribute("aria-current", link.hash === `#${part}`);
@@ -26,14 +31,23 @@ function open() {
   crumb.href = href("proteins", galleryView.parameters());
   const heading = views.find((view) => !view.hidden).querySelector("h1").textContent.trim();
   document.title = heading ? `${heading} - ${title}` : title;
+  return name === "evidence" ? byId(parameters.get("part") ?? "") : null;
 }
 
-/** After a move, reading goes on at the new heading. */
+/** Text first, then what takes longer; at once where the page is in no window that paints. */
+function afterPaint(run) {
+  if (document.readyState === "complete") run();
+  else window.addEventListener("load", () => setTimeout(run), { once: true });
+}
+
+/** After a move, reading goes on at the new heading, or at the part of the page that was asked for. */
 function moved() {
-  open();
+  const part = open();
   window.scrollTo(0, 0);
-  views.find((view) => !view.hidden).querySelector("h1").focus({ preventScroll: true });
+  const target = part ?? views.find((view) => !view.hidden).querySelector("h1");
+  target.focus({ preventScroll: true });
+  part?.scrollIntoView({ block: "start" });
 }
 
 window.addEventListener("hashchange", moved);
-open();
+open()?.scrollIntoView({ block: "start" });

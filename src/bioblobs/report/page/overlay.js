@@ -1,4 +1,4 @@
-// Windows of a code laid on its medoid's, in 3-D: drawn once a reader asks for it, in one viewer for all codes.
+// Windows of a code laid on its medoid's, in 3-D: in one viewer for all codes.
 const overlayView = (() => {
   const canvas = h("div", { class: "canvas" });
   const stage = h("div", { id: "overlay-stage", class: "stage", tabindex: "0", role: "group",
@@ -7,16 +7,17 @@ const overlayView = (() => {
   let viewer = null;
   let shown = null; // the members drawn, each with `on`
 
-  /** Heading, words, a button that opens the picture, and the list of members. */
+  /** Heading, words, the picture, and the list of members; `draw` draws it once the section is on the page. */
   function section(code) {
     const overlay = code.overlay;
     shown = null;
     if (!overlay) return [];
-    const members = overlay.members.map((member) => ({ ...member, on: true }));
-    const body = h("div", { id: "overlay", hidden: true });
-    const button = h("button", { type: "button", id: "overlay-open", "aria-expanded": "false", "aria-controls": "overlay",
-      onclick: () => toggle(button, body, members) }, "Show the overlay in 3-D");
-    return [h("h2", {}, "Members laid on one another"), h("p", { class: "explain" }, words(overlay)), h("p", {}, button), body];
+    shown = overlay.members.map((member) => ({ ...member, on: true }));
+    const picture = h("div", { class: "columns" }, h("div", { class: "stage-column" }, stage,
+      h("p", { class: "explain" }, "The ball is the seed; the thicker trace is the medoid. Drag to turn, scroll or pinch to zoom. " +
+        "With the keyboard: arrow keys, + and −.")),
+    h("ul", { class: "blobs overlay-members", "aria-label": "Members of the overlay" }, shown.map(item)));
+    return [h("h2", {}, "Members laid on one another"), h("p", { class: "explain" }, words(overlay)), h("div", { id: "overlay" }, picture)];
   }
 
   function words(overlay) {
@@ -30,19 +31,12 @@ const overlayView = (() => {
 
   const angstrom = (value) => `${value.toFixed(2)}\u00a0Å`;
 
-  function toggle(button, body, members) {
-    body.hidden = !body.hidden;
-    button.setAttribute("aria-expanded", String(!body.hidden));
-    button.textContent = body.hidden ? "Show the overlay in 3-D" : "Hide the overlay";
-    if (body.hidden) return;
-    shown = members;
-    body.replaceChildren(h("div", { class: "columns" }, h("div", { class: "stage-column" }, stage,
-      h("p", { class: "explain" }, "The ball is the seed; the thicker trace is the medoid. Drag to turn, scroll or pinch to zoom. " +
-        "With the keyboard: arrow keys, + and −.")),
-    h("ul", { class: "blobs overlay-members", "aria-label": "Members of the overlay" }, members.map(item))));
+  /** Draw what {@link section} put on the page. */
+  function open() {
+    if (!shown) return;
     viewer ??= createViewer(canvas);
-    if (!viewer) stage.replaceWith(h("p", { class: "notice" }, missing));
-    else draw(true);
+    if (viewer) draw(true);
+    else stage.replaceWith(h("p", { class: "notice" }, missing));
   }
 
   function item(member, place) {
@@ -81,5 +75,5 @@ const overlayView = (() => {
     for (const swatch of document.querySelectorAll(".overlay-members .swatch")) swatch.style.background = blobColour(Number(swatch.dataset.place));
     draw(false);
   });
-  return { section };
+  return { section, open };
 })();

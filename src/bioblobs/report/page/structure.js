@@ -40,6 +40,11 @@ const structureView = (() => {
     draw();
   }
 
+  /** After a move to another place of the page. */
+  function fit() {
+    viewer?.resize();
+  }
+
   const residueOf = (atom) => shown.indexOf.get(`${atom.chain}${atom.resi}`);
 
   function pick(residue) {
@@ -121,11 +126,18 @@ const structureView = (() => {
     viewer.zoom(0.6);
   }
 
+  /** The view as PNG, with a white or dark ground as on the screen. */
+  function savePicture() {
+    if (viewer) saveFile(fileName(shown.protein.id, "png"), viewer.pngURI());
+  }
+
   turnByKeys(stage, () => viewer);
+  byId("save-picture").addEventListener("click", savePicture);
+  byId("save-structure").addEventListener("click", () => shown && saveText(fileName(shown.protein.id, "cif"), cifText(shown.protein)));
   colouring.listen(() => shown && draw());
   byId("zoom-blob").addEventListener("click", zoomToBlob);
   byId("reset-view").addEventListener("click", () => viewer && viewer.zoomTo());
-  return { show, select, point };
+  return { show, fit, select, point };
 })();
 
 /** What is said of a residue that is pointed at: its number, blob, contribution or attention weight, and code. */

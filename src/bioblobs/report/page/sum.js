@@ -1,6 +1,7 @@
 // The sum that makes a prediction, as bars: base, blob after blob, logit; the classes side by side at one scale.
 const sumView = (() => {
   const head = byId("sum-head"), base = byId("sum-base"), total = byId("sum-total");
+  let wide = null; // { low, high } of all proteins
   let shown = null; // { protein, low, high, totals: per class, where each blob's bar starts and ends }
 
   /** Rows before and after the blobs; hidden where there is no sum. */
@@ -8,13 +9,27 @@ const sumView = (() => {
     const additive = Boolean(protein.sum);
     for (const row of [head, base, total]) row.hidden = !additive;
     if (!additive) return;
-    const totals = protein.sum.map((each, place) => running(each.base, protein.blobs.map((blob) => blob.contributions[place])));
-    const ends = [0, ...totals.flat(2), ...protein.sum.flatMap((each) => [each.base, each.logit])];
-    const [low, high] = [Math.min(...ends), Math.max(...ends)];
-    shown = { protein, low, high: high > low ? high : low + 1, totals };
+    shown = { protein, ...scale(), totals: totalsOf(protein) };
     head.replaceChildren(h("span", {}), ...protein.sum.map(title));
     fill(base, "base", "Base", protein.sum.map((each) => bar(each.base, 0, each.base, { last: true })));
     fill(total, "sum", "Sum, the logit", protein.sum.map((each) => bar(each.logit, 0, each.logit, { first: true, total: true })));
+  }
+
+  const totalsOf = (protein) => protein.sum.map((each, place) => running(each.base, protein.blobs.map((blob) => blob.contributions[place])));
+
+  /** One scale for all proteins of the page, so that their bars can be compared. */
+  function scale() {
+    if (!wide) {
+      let [low, high] = [0, 0];
+      for (const protein of page.proteins) {
+        for (const end of [...totalsOf(protein).flat(2), ...protein.sum.flatMap((each) => [each.base, each.logit])]) {
+          low = Math.min(low, end);
+          high = Math.max(high, end);
+        }
+      }
+      wide = { low, high: high > low ? high : low + 1 };
+    }
+    return wide;
   }
 
   function running(start, steps) {

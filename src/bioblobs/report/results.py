@@ -1,0 +1,160 @@
+"""Results of the other stages, as the report reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bioblobs import io
+from bioblobs.errors import BioBlobsError
+from bioblobs.inference.chain import Chain
+from bioblobs.io import Sums
+
+Judge = Callable[[Mapping[str, Any], Any], tuple[Sequence[Mapping[str, Any]], str]]
+"""Contents of metrics/faithfulness.json and of metrics/seeds.json (or None) -> checks, verdict over all."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Contents of the files that the report is made of.
+
+    Attributes:
+        report: outputs/interpretability/test_interpretability.json.
+        chains: its proteins.
+        model: outputs/interpretability/model.json.
+        data: metrics/data.json.
+        classes: plots/data_classes.csv.
+        leakage: metrics/leakage.json.
+        nearest: outputs/leakage/nearest.csv; None where likeness was not measured.
+        test: metrics/test.json.
+        ablation: metrics/ablation.json.
+        faithfulness: metrics/faithfulness.json.
+        checks: what they say, and of other seeds: name, holds (None: not measured), figure and text.
+        verdict: over all checks: "green", "amber" or "red".
+        deletion, insertion: plots/faithfulness_deletion.csv, plots/faithfulness_insertion.csv.
+    """
+
+    report: Mapping[str, Any]
+    chains: Sequence[Chain]
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
+    classes: pd.DataFrame
+    leakage: Mapping[str, Any]
+    nearest: pd.DataFrame | None
+    test: Mapping[str, Any]
+    ablation: Mapping[str, Any]
+    faithfulness: Mapping[str, Any]
+    checks: Sequence[Mapping[str, Any]]
+    verdict: str
+    deletion: pd.DataFrame
+    insertion: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Folders of the other stages' results."""
+
+    output: Path
+    metrics: Path
+    plots: Path
+
+    @property
+    def interpretability(self) -> Path:
+        """Folder of what ``interpret`` wrote."""
+        return self.output / "interpretability"
+
+    @property
+    def report_file(self) -> Path:
+        """The explained test proteins."""
+        return self.interpretability / "test_interpretability.json"
+
+
+def read_results(
+    folders: Folders, report: Mapping[str, Any], chains: Sequence[Chain], judge: Judge
+) -> Results:
+    """Read the results of the other stages, beside the report of interpret.
+
+    Raises:
+        BioBlobsError: naming the file that is missing or cannot be read.
+    """
+    check_unchanged(folders)
+    metrics, plots = folders.metrics, folders.plots
+    model = read_json(folders.interpretability / "model.json")
+    faithfulness = read_json(metrics / "faithfulness.json")
+    checks, verdict = judge(faithfulness, _seeds(metrics / "seeds.json", model))
+    nearest = folders.output / "leakage" / "nearest.csv"
+    return Results(
+        report=report,
+        chains=chains,
+        model=model,
+        data=read_json(metrics / "data.json"),
+        classes=_read_table(plots / "data_classes.csv"),
+        leakage=read_json(metrics / "leakage.json"),
+        nearest=_read_table(nearest) if nearest.exists() else None,
+        test=read_json(metrics / "test.json"),
+        ablation=read_json(metrics / "ablation.json"),
+        faithfulness=faithfulness,
+        checks=checks,
+        verdict=verdict,
+        deletion=_read_table(plots / "faithfulness_deletion.csv"),
+        insertion=_read_table(plots / "faithfulness_insertion.csv"),
+    )
+
+
+def check_unchanged(folders: Folders) -> None:
+    """Compare the files that the report is made of with what their stages wrote.
+
+    Raises:
+        BioBlobsError: naming the file that differs.
+    """
+    sums = Sums({"metrics": folders.metrics, "plots": folders.plots, "output": folders.output})
+    metrics = ("data", "leakage", "test", "ablation", "faithfulness")
+    plots = ("data_classes", "faithfulness_deletion", "faithfulness_insertion")
+    read = [folders.metrics / f"{name}.json" for name in metrics]
+    read += [folders.plots / f"{name}.csv" for name in plots]
+    for path in [*read, folders.output / "leakage" / "nearest.csv", *folders.interpretability.rglob("*")]:
+        sums.check(path)
+
+
+def need(path: Path) -> Path:
+    """Return the path of a file that is there.
+
+    Raises:
+        BioBlobsError: it is not, and which command makes it.
+    """
+    if not path.exists():
+        raise BioBlobsError(f"{path}: not there; run the stage that makes it first (dvc repro)")
+    return path
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of results.
+
+    Raises:
+        BioBlobsError: it is missing, or no JSON.
+    """
+    return io.read_json(need(path), dict, "run the stage that makes it again")
+
+
+def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
+    """Results of `make seeds` if they are of models and data like this one's; else None."""
+    if not path.exists():
+        return None
+    found = read_json(path)
+    made = found.get("made_with") or {}
+    same = all(made.get(name) == model.get(name) for name in ("architecture", "data"))
+    return found if same else None
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    kept_as_text = {"class": str, "name": str, "id": str}
+    empty = {"identity": [""], "tm_score": [""]}
+    try:
+        return pd.read_csv(need(path), dtype=kept_as_text, keep_default_na=False, na_values=empty)
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise BioBlobsError(f"{path}: not a table ({said}); run the stage that makes it again") from error
