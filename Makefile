@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 TASKS ?= enzymecommission geneontology proteinfamily
+SEEDS ?= 0
 
-OTHER_COLUMNS := ^(?!Experiment$$|(data|model|train|multistage)\.(?!proteins|median)|.*val_score|stage1\.(accuracy|fmax)\.value)
+OTHER_COLUMNS := ^(src|data|metrics|outputs|plots)/|^(State|Executor|parent|typ|Created)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity seeds attention sites search compare bench readme docs clean
+.PHONY: help setup repro report test lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,6 +48,11 @@ sanity: $(VENV)/.installed-scatter ## are explanations those of the labels? one 
 seeds: $(VENV)/.installed-scatter ## what is the method's, what the seed's: five default runs side by side (an hour); metrics/seeds.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml $(ARGS)
 
+baselines: $(VENV)/.installed-scatter ## GVP without blobs, TopK pooling, random blobs, each trained as stage 0 is; SEEDS="0 1 2"; metrics/baselines.json
+	@set -e; for seed in $(SEEDS); do \
+	  $(RUN) PYTHONPATH=src python -m bioblobs.stages baselines --config params.yaml --train.seed=$$seed $(ARGS); \
+	done
+
 attention: $(VENV)/.installed-scatter ## the same with the attention model of before (params/attention.yaml); metrics/attention/seeds.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
@@ -83,6 +89,18 @@ readme: $(VENV)/.installed-dev ## redraw the README's tables and pictures from m
 
 docs: $(VENV)/.installed-dev ## the documentation site: outputs/site/index.html
 	@$(RUN) python -m sphinx -q -W --keep-going -b html docs outputs/site
+
+fuzz: $(VENV)/.installed-dev ## read 100,000 damaged files: structures, tables, parameters, checkpoints, JSON (an hour); metrics/fuzz.json
+	@$(RUN) PYTHONPATH=src:tools python -m robustness.fuzz $(ARGS)
+
+faults: $(VENV)/.installed-dev ## break the pipeline 200 times: kills, full disks, damaged inputs (half an hour); metrics/faults.json
+	@$(RUN) PYTHONPATH=src:tools OMP_NUM_THREADS=1 python -m robustness.faults $(ARGS)
+
+lock: $(VENV)/.installed-dev ## requirements.lock: every package of the environment with hashes (uv; torch-scatter is built apart)
+	@grep -v '^torch-scatter' requirements.txt > $(VENV)/without-scatter.txt
+	@$(PIP) -q 'uv>=0.9,<1'
+	@$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --python-version 3.11 --python-platform linux $(VENV)/without-scatter.txt requirements-dev.txt -o requirements.lock
 
 clean: ## remove what runs have made, the environment included
 	rm -rf $(VENV) outputs data/prepared data/stores .pytest_cache .mypy_cache .ruff_cache

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bioblobs.cli import main
+from bioblobs.commands.stage import stage_words
 from conftest import ROOT
 from runs import ok, run
 from structure_files import DATA
@@ -86,3 +87,96 @@ def test_wrong_command_line_is_one_line(words: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def folder_of(tmp_path: Path, labels: str) -> Path:
+    """Twelve chains of one file, two copies, and a table."""
+    folder = tmp_path / "structures"
+    folder.mkdir()
+    for name in "abcdefghijkl":
+        (folder / f"{name}.pdb").write_bytes((DATA / "break.pdb").read_bytes())
+    (folder / "labels.csv").write_text(labels)
+    return folder
+
+
+def test_a_folder_with_a_table_says_what_would_be_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # outside the repository: no params.yaml
+    rows = [f"{name},{label},{split}" for name, label, split in zip(
+        "abcdefghij", "uvuvuvuvuv", ["train"] * 6 + ["val"] * 2 + ["test"] * 2, strict=True)]  # fmt: skip
+    folder = folder_of(tmp_path, "\n".join(["file,label,split", *rows, "zz,u,train"]) + "\n")
+    status, out = inspect(capsys, str(folder), "data.min_class_size=2")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0] == "table: 11 rows; folder: 12 structure files"
+    assert "named in the table, no such file: 1 (zz)" in lines
+    assert "file that no row names: 2 (k.pdb; l.pdb)" in lines
+    assert "same sequence as an earlier chain: 9" in lines
+    assert any(line.startswith("one sequence with different labels: 1 (a_") for line in lines)
+    assert [line.split() for line in lines if line.split()[:1] in (["u"], ["v"])] == [
+        ["u", "5", "3", "1", "1"], ["v", "5", "3", "1", "1"],
+    ]  # fmt: skip
+    assert "would be used: 10 chains of 2 classes (6 train, 2 val, 2 test)" in lines
+    assert any(line.startswith("note: 2 test chains are too few") for line in lines)
+    assert lines[-1].startswith(f"next: bioblobs run data.source=folder data.folder={folder} ")
+    assert "data.min_class_size=2" in lines[-1]
+
+
+def test_a_folder_that_nothing_can_be_trained_on_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(tmp_path, "file,label,split\na,u,train\nb,v,train\n")
+    status, out = inspect(capsys, str(folder))
+    assert status == 1
+    assert "nothing to train on: " in out
+    assert "next:" not in out
+
+
+def test_version_and_help_load_no_library() -> None:
+    code = (
+        "import sys; from bioblobs.cli import main\n"
+        "try: main([sys.argv[1]])\n"
+        "finally: print({'torch', 'pandas', 'jsonargparse', 'lightning'} & {*sys.modules})"
+    )
+    for word, said in (("--version", "bioblobs "), ("--help", "usage: bioblobs COMMAND")):
+        out = ok(run([sys.executable, "-c", code, word], ROOT, PYTHONPATH="src"))
+        assert out.startswith(said)
+        assert out.endswith("set()\n")
+
+
+def test_help_of_a_training_loads_neither_torch_nor_lightning() -> None:
+    code = (
+        "import sys; from bioblobs.cli import main\n"
+        "try: main(['stage', 'train_stage1', '--help'])\n"
+        "finally: print({'torch', 'lightning'} & {*sys.modules})"
+    )
+    out = ok(run([sys.executable, "-c", code], ROOT, PYTHONPATH="src"))
+    assert "--multistage.stage1.epochs" in out and "--trainer.NAME" in out
+    assert out.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["train_stage0", "train.seed=1"], ["train_stage0", "fit", "--config=params.yaml", "--train.seed=1"]),
+        (["evaluate", "--config", "a.yaml"], ["evaluate", "--config=a.yaml"]),
+        (
+            ["seeds", "--config=a", "--config=b", "--paths.output", "x"],
+            ["seeds", "--config=a", "--config=b", "--paths.output", "x"],
+        ),
+        (["sites", "join", "a.json"], ["sites", "join", "a.json"]),
+        (["pipeline", "train.seed=1"], ["pipeline", "train.seed=1"]),
+    ],
+)
+def test_a_stage_takes_the_same_words_as_the_pipeline(words: list[str], made: list[str]) -> None:
+    assert stage_words(words) == made
+
+
+def test_a_wrong_command_or_key_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["predcit"])
+    assert end.value.code == 2
+    assert "did you mean predict?" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"train\.batchsize: no such key"):
+        main(["stage", "evaluate", "train.batchsize=1"])

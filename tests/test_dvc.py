@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import yaml
 from bioblobs.config import groups
 from bioblobs.config.schema import DataConfig, leaf_keys
 from conftest import ROOT
-from runs import TINY, ok, run
+from runs import TINY, copy_of_the_tree, ok, run
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])
@@ -39,14 +40,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, li
 
 def declared(stage: str) -> set[str]:
     """Leaf keys behind a stage's params."""
-    wanted = PIPELINE["stages"][stage]["params"]
+    wanted = PIPELINE["stages"][stage].get("params", [])
     return {key for key in leaf_keys() for name in wanted if key == name or key.startswith(f"{name}.")}
 
 
 def upstream(stage: str) -> set[str]:
     """Stages whose outputs a stage depends on, directly or through others."""
     deps = {*PIPELINE["stages"][stage]["deps"]}
-    direct = {other for other in STAGES if deps & {_name(out) for out in PIPELINE["stages"][other]["outs"]}}
+    direct = {
+        other for other in STAGES if deps & {_name(out) for out in PIPELINE["stages"][other].get("outs", [])}
+    }
     return direct | {each for other in direct for each in upstream(other)}
 
 
@@ -107,7 +110,7 @@ def outputs(cached: bool) -> set[str]:
 def test_the_run_cache_is_on() -> None:
     """DVC leaves it off for a stage with an uncached output that is neither a metric nor a plot."""
     for stage in STAGES:
-        for out in PIPELINE["stages"][stage]["outs"]:
+        for out in PIPELINE["stages"][stage].get("outs", []):
             assert isinstance(out, str) or next(iter(out.values())).get("cache", True), stage
 
 
@@ -140,3 +143,42 @@ def test_the_page_of_plots_holds_the_scripts_that_it_names() -> None:
     assert [name for name, _, _ in scripts] == ["vega", "vega-lite", "vega-embed"]
     for _, digest, code in scripts:
         assert hashlib.sha256(code.encode()).hexdigest() == digest
+
+
+def test_the_page_has_headings_and_leaves_out_results_that_are_no_plots(tmp_path: Path) -> None:
+    """JSON results stand under plots for DVC's run cache; only the page can leave them out."""
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no Chromium here")
+    ids = ["metrics_test_json", "plots_confusion_csv", "Validation_score", "plots_data_classes_csv"]
+    spec = '{"data": {"values": [{"a": 1}]}, "mark": "point", "encoding": {"x": {"field": "a"}}}'
+    divs = "".join(
+        f'<div id = "{name}"><script>var spec = {spec}; vegaEmbed("#{name}", spec);</script></div>'
+        for name in ids
+    )
+    page = (ROOT / ".dvc" / "plots" / "page.html").read_text()
+    file = tmp_path / "page.html"
+    file.write_text(page.replace("{plot_divs}", divs).replace("{refresh_tag}", ""))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"]
+    shown = run([chromium, *flags, file.as_uri()], tmp_path).stdout
+    body = shown[shown.index("<body") :]
+    assert re.findall(r"<h2>([^<]*)</h2>", body) == ["Data", "Training", "Test set"]
+    assert body.count("<canvas") == 3
+    assert 'id="metrics_test_json"' not in body
+
+
+def test_few_columns_are_metrics(tmp_path: Path) -> None:
+    """Every number of a metric is a column of `dvc exp show`."""
+    found = [name for stage in STAGES for name in map(_name, PIPELINE["stages"][stage].get("metrics", []))]
+    assert found == ["metrics/validation.json", "metrics/summary.json"]
+    copy = copy_of_the_tree(tmp_path)
+    (copy / "metrics" / "validation.json").write_text(json.dumps({"val_score": 0.9, "val_macro_recall": 0.8}))
+    (copy / "metrics" / "summary.json").write_text(json.dumps({"test_accuracy": 0.9, "test_chains": 297}))
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@e", "commit", "-qm", "a"],
+    ):
+        ok(run(["git", *command], copy))
+    rows = json.loads(ok(run(["dvc", "exp", "show", "--json"], copy)).splitlines()[0])
+    assert set(rows[0]["data"]["metrics"]) == set(found)

@@ -27,7 +27,7 @@ ALLOWED = {
     "checkpoints": {"proteins", "splits", "config", "store", "models"},
     "inference": {"proteins", "graphs", "store", "ops", "models"},
     "evaluation": {"proteins", "graphs", "store", "models", "inference"},
-    "training": {"config", "graphs", "store", "models", "checkpoints", "inference", "evaluation"},
+    "training": {"proteins", "config", "graphs", "store", "models", "checkpoints", "inference", "evaluation"},
     "interpretation": {"proteins", "store", "models", "inference"},
     "faithfulness": {"proteins", "graphs", "store", "models", "inference"},
     "report": {"proteins", "splits", "store", "inference"},
@@ -59,6 +59,7 @@ ALLOWED = {
         "report",
     },
     "search": {"config"},
+    "commands": {"structures", "sources", "config", "prediction", "inference", "stages", "search"},
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

@@ -21,9 +21,9 @@ RERUNS: dict[str, set[str]] = {
     "structures": {"prepare"},
     "splits": {"prepare"},
     "similarity": {"prepare", "leakage"},
-    "proteins": ALL - {"download"},
-    "graphs": ALL - {"download"},  # a store holds neighbour lists, so its readers import their format
-    "store": ALL - {"download"},
+    "proteins": ALL - {"download", "summary"},
+    "graphs": ALL - {"download", "summary"},  # readers of a store import the format of its neighbour lists
+    "store": ALL - {"download", "summary"},
     "config": ALL,
     "ops": MODEL,
     "models": MODEL,
@@ -36,19 +36,21 @@ RERUNS: dict[str, set[str]] = {
     "report": {"report"},
     "prediction": set(),
     "search": set(),
+    "commands": set(),
 }
 """Room -> stages that rerun when one of its files changes; later stages only if an output changes, too."""
 AFTER: dict[str, set[str]] = {
     "download": ALL - {"download"},
     "prepare": ALL - {"download", "prepare"},
-    "leakage": {"evaluate", "report"},
-    "train_stage0": (MODEL | {"report"}) - {"train_stage0"},
-    "init_codebook": {"train_stage1", "evaluate", "interpret", "faithfulness", "report"},
-    "train_stage1": {"evaluate", "interpret", "faithfulness", "report"},
-    "evaluate": {"report"},
-    "interpret": {"report"},
-    "faithfulness": {"report"},
+    "leakage": {"evaluate", "report", "summary"},
+    "train_stage0": (MODEL | {"report", "summary"}) - {"train_stage0"},
+    "init_codebook": {"train_stage1", "evaluate", "interpret", "faithfulness", "report", "summary"},
+    "train_stage1": {"evaluate", "interpret", "faithfulness", "report", "summary"},
+    "evaluate": {"report", "summary"},
+    "interpret": {"report", "summary"},
+    "faithfulness": {"report", "summary"},
     "report": set(),
+    "summary": set(),
 }
 """Stage -> stages that rerun if its outputs change."""
 

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from bioblobs.config.flags import as_flags
+from bioblobs.config.flags import as_flags, as_yaml
 from bioblobs.config.parsing import parse
+from bioblobs.config.schema import Config
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import write_json
 from bioblobs.stages.__main__ import NAMES
 from bioblobs.stages.__main__ import main as stages
+from bioblobs.stages.in_order import DONE, done_before
 from bioblobs.stages.pipeline import run
-from bioblobs.stages.run_folder import new_run_folder, store_path
+from bioblobs.stages.run_folder import folder_to_resume, new_run_folder, store_path
 from conftest import ROOT
+from damage import KINDS, damage
 from runs import TINY, ok
 from runs import run as command
 
@@ -65,6 +69,7 @@ import os, signal, sys
 from bioblobs.stages import init_codebook
 from bioblobs.stages.__main__ import NAMES
 from bioblobs.stages.__main__ import main as stages
+from bioblobs.stages.in_order import DONE, done_before
 from bioblobs.stages.pipeline import run
 init_codebook.run = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 run(sys.argv[1:])
@@ -98,9 +103,55 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: p
 
 
 def test_a_later_run_of_a_day_gets_a_folder_of_its_own(tmp_path: Path) -> None:
-    folders = [new_run_folder(tmp_path) for _ in range(3)]
+    folders = [new_run_folder(tmp_path, "train: {seed: 1}\n") for _ in range(3)]
     assert len(set(folders)) == 3
     assert [folder.name.removeprefix(folders[0].name) for folder in folders] == ["", "_2", "_3"]
+    assert {*tmp_path.iterdir()} == {*folders}
+    assert {(folder / "config.yaml").read_text() for folder in folders} == {"train: {seed: 1}\n"}
+
+
+KILLED_EARLY = """
+import os, signal, sys
+from bioblobs.stages import pipeline
+pipeline.prepare_once = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+pipeline.run(sys.argv[1:])
+"""
+
+
+def test_a_run_that_is_killed_while_it_prepares_can_be_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample").symlink_to(ROOT / "data" / "sample")
+    words = ["--config", str(ROOT / "params.yaml"), "train.seed=3"]
+    done = command([sys.executable, "-c", KILLED_EARLY, *words], tmp_path, PYTHONPATH=str(ROOT / "src"))
+    assert done.returncode == -signal.SIGKILL
+    (folder,) = tmp_path.glob("outputs/partoken-multistage/scop/multistage_*")
+    resumed = folder_to_resume(["--resume", str(folder)])
+    assert resumed == folder
+    assert parse("", ["--config", str(folder / "config.yaml")])[0].train.seed == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_whose_parameters_were_damaged_is_not_gone_on_with(kind: str, tmp_path: Path) -> None:
+    """Without a word it would go on with other parameters, or with defaults."""
+    folder = new_run_folder(tmp_path, as_yaml(Config()))
+    assert folder_to_resume(["--resume", str(folder)]) == folder
+    damage(folder / "config.yaml", kind)
+    with pytest.raises(BioBlobsError, match=r"config\.yaml") as error:
+        folder_to_resume(["--resume", str(folder)])
+    assert str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_record_of_what_is_done_is_not_believed(kind: str, tmp_path: Path) -> None:
+    titles = ["leakage between the splits", "stage 0: baseline", "codebook: k-means"]
+    record = tmp_path / DONE
+    write_json(record, titles[:2])
+    assert done_before(record, titles) == titles[:2]
+    damage(record, kind)
+    try:
+        assert done_before(record, titles) in ([], titles[:2])  # nothing done: everything runs again
+    except BioBlobsError as error:
+        assert str(record) in str(error) and "remove it" in str(error) and "\n" not in str(error)
 
 
 def test_a_store_is_named_by_what_shapes_it(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ SHOWN = {
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
     "plots/by_distance.csv": "by_distance",
+    "plots/by_length.csv": "by_length",
+    "plots/by_class.csv": "by_class",
 }
 """Plot of dvc.yaml -> file in docs/pictures."""
 PREDICTORS = {
@@ -56,6 +58,45 @@ def results() -> str:
     rows = [["test set", *(name.replace("_", " ") for name in names)]]
     shown = {key: title for key, title in PREDICTORS.items() if key in scores}
     rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in shown.items()]
+    return table(rows)
+
+
+TRAINED = {
+    "random": "connected blobs grown at random",
+    "topk": "TopKPooling's residues, no blobs",
+    "none": "mean of all residues, no blobs",
+}
+"""Value of `model.partition` -> what is read."""
+
+
+def baselines() -> str:
+    """Trained baselines (`make baselines`) below stage 0, which differs from them in the partition alone."""
+    path = ROOT / "metrics" / "baselines.json"
+    if not path.is_file():
+        return "Not measured yet: `make baselines`."
+    found = json.loads(path.read_text())["baselines"]
+    learned = json.loads((ROOT / "metrics" / "test.json").read_text())["stage0"]
+    names = [name for name in learned if name in found["none"]["over_seeds"]]
+    rows = [["test set", "seeds", *(name.replace("_", " ") for name in names)]]
+    rows.append(["learned blobs (stage 0)", "1", *(interval(learned[name]) for name in names)])
+    for key, title in TRAINED.items():
+        runs, over = found[key]["runs"], found[key]["over_seeds"]
+        only = next(iter(runs.values()))
+        values = [spread(over[name]) if len(runs) > 1 else interval(only[name]) for name in names]
+        rows.append([title, str(len(runs)), *values])
+    return table(rows)
+
+
+def calibration() -> str:
+    """Temperature scaling of both stages, before and after."""
+    scores = json.loads((ROOT / "metrics" / "test.json").read_text())
+    if "stage1_scaled" not in scores:
+        return "Not measured yet: `make repro`."
+    rows = [["test set", "temperature", "calibration error before", "after"]]
+    for key in ("stage1", "stage0"):
+        scaled = scores[f"{key}_scaled"]
+        values = (scaled["temperature"], scores[key]["ece"], scaled["ece"])
+        rows.append([PREDICTORS[key], *(interval(value) for value in values)])
     return table(rows)
 
 
@@ -207,6 +248,8 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     README: {"summary": summary},
     RESULTS: {
         "results": results,
+        "baselines": baselines,
+        "calibration": calibration,
         "ablation": ablation,
         "explanations": explanations,
         "faithfulness": faithfulness,

@@ -107,7 +107,8 @@ class YamlFile:
         if not isinstance(node, ScalarNode):
             return self.listed(node, depth)
         self.count(node, depth)
-        return str(node.value)
+        blank = not node.value and node.tag.endswith(":null")  # how DVC writes null
+        return "null" if blank else str(node.value)
 
     def _within(self, node: Node, depth: int) -> str:
         """Spelling of a value within a list or group."""

@@ -93,9 +93,7 @@ def log_chance(
     graph = build_graph(batch, model.edge_scalars)
     with torch.no_grad():
         _, blobs = model.partition(batch)
-        scalars = (model.blob_encoder or model.encoder).scalars(
-            graph, batch.residue_types, batch.embeddings
-        )
+        scalars = (model.blob_encoder or model.encoder).scalars(graph, batch.residue_types, batch.embeddings)
     size, slots = blobs.mask.shape
     embed = _embedding(model, batch, graph, blobs)
 

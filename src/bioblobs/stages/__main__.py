@@ -12,8 +12,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = (
     *("download", "prepare", "leakage", "train_stage0", "init_codebook", "train_stage1"),
-    *("evaluate", "interpret", "faithfulness", "report"),
-    *("pipeline", "sanity", "seeds", "sites"),
+    *("evaluate", "interpret", "faithfulness", "report", "summary"),
+    *("pipeline", "sanity", "seeds", "baselines", "sites"),
 )
 """Stages of dvc.yaml in their order; the whole pipeline; measurements that need trainings of their own."""
 

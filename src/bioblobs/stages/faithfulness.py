@@ -19,10 +19,11 @@ from bioblobs.faithfulness.site_table import find_sites, read_sites
 from bioblobs.faithfulness.verdict import checks, verdict
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
-from bioblobs.io import write_json, write_table
+from bioblobs.io import with_sums, write_json, write_table
 from bioblobs.store.packed import open_store
 
 
+@with_sums
 def run(config: Config, paths: Paths) -> None:
     """Write faithfulness.json, curves and a table with one row per chain of the chosen split."""
     seed, keys = config.train.seed, config.interpretability

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import write_json
+from bioblobs.io import read_json, sums_file, write_json
 from bioblobs.stages.run_folder import RUN_CONFIG
 from bioblobs.store.packed import open_store
 
@@ -21,28 +20,43 @@ DONE = "done.json"
 
 def run_stages(config: Config, paths: Paths) -> None:
     """Run every stage that is not done yet, in order; the run's folder records which are done."""
-    from bioblobs.stages import evaluate, faithfulness, init_codebook, interpret, leakage, report
+    from bioblobs.stages import evaluate, faithfulness, init_codebook, interpret, leakage, report, summary
 
-    stages: dict[str, Callable[[], None]] = {
-        "leakage between the splits": lambda: leakage.run(config, paths),
-        "stage 0: baseline": lambda: _train(0, config, paths),
-        "codebook: k-means": lambda: init_codebook.run(config, paths),
-        "stage 1: joint fine-tuning": lambda: _train(1, config, paths),
-        "evaluation on the test set": lambda: evaluate.run(config, paths),
-        "interpretability": lambda: interpret.run(config, paths),
-        "faithfulness": lambda: faithfulness.run(config, paths),
-        "report": lambda: report.run(config, paths),
+    page = Path(paths.output) / "report" / "index.html"
+    stages: dict[str, tuple[Callable[[], None], Path]] = {
+        "leakage between the splits": (lambda: leakage.run(config, paths), sums_file(paths, "leakage")),
+        "stage 0: baseline": (lambda: _train(0, config, paths), paths.final_checkpoint(0)),
+        "codebook: k-means": (lambda: init_codebook.run(config, paths), paths.codebook),
+        "stage 1: joint fine-tuning": (lambda: _train(1, config, paths), paths.final_checkpoint(1)),
+        "evaluation on the test set": (lambda: evaluate.run(config, paths), sums_file(paths, "evaluate")),
+        "interpretability": (lambda: interpret.run(config, paths), sums_file(paths, "interpret")),
+        "faithfulness": (lambda: faithfulness.run(config, paths), sums_file(paths, "faithfulness")),
+        "report": (lambda: report.run(config, paths), page),
+        "summary": (lambda: summary.run(config, paths), Path(paths.metrics) / "summary.json"),
     }
     record = Path(paths.output) / DONE
-    done = json.loads(record.read_text()) if record.exists() else []
-    for title, stage in stages.items():
-        if title in done:
+    done = done_before(record, stages)
+    for title, (stage, last_result) in stages.items():
+        if title in done and last_result.is_file():
             _say(f"{title} (done before)")
             continue
         _say(title)
         stage()
-        done.append(title)
+        done = [*(each for each in done if each != title), title]
         write_json(record, done)
+
+
+def done_before(record: Path, titles: Collection[str]) -> list[str]:
+    """Read the titles of the stages that are done.
+
+    Raises:
+        BioBlobsError: the record is damaged.
+    """
+    remedy = "remove it, and every stage runs again"
+    done: list[str] = read_json(record, list, remedy) if record.exists() else []
+    if unknown := [title for title in done if title not in titles]:
+        raise BioBlobsError(f"{record}: damaged: no stage is called {unknown[0]!r}; {remedy}")
+    return done
 
 
 def _train(stage: int, config: Config, paths: Paths) -> None:
@@ -65,13 +79,13 @@ def prepare_once(config: Config, paths: Paths) -> None:
     from bioblobs.stages import prepare
 
     try:
-        open_store(paths.prepared, config.data.identity()).verify()
+        open_store(paths.prepared, config.data.identity())
     except BioBlobsError:
         _say("prepare")
         prepare.run(config, paths)
     else:
         _say(f"prepared data: {paths.prepared}")
-        prepare.publish_report(paths)
+        prepare.publish_report(config, paths)
 
 
 def _say(title: str) -> None:

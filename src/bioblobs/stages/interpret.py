@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bioblobs.checkpoints.card import own_title
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
@@ -17,10 +18,11 @@ from bioblobs.inference.records import chain_records, explanation
 from bioblobs.interpretation.codes import describe_codes
 from bioblobs.interpretation.stage_results import headline, lines, plots, report_of, write_codes, write_model
 from bioblobs.interpretation.summary import dataset_summary
-from bioblobs.io import write_compact_json, write_json, write_table
+from bioblobs.io import with_sums, write_compact_json, write_json, write_table
 from bioblobs.store.packed import open_store
 
 
+@with_sums
 def run(config: Config, paths: Paths) -> None:
     """Write test_interpretability.json, its headline numbers, and plots."""
     seed, significance = config.train.seed, config.interpretability.significance
@@ -41,7 +43,9 @@ def run(config: Config, paths: Paths) -> None:
     how = explanation(model, card["architecture"], store.classes)
     folder = Path(paths.output) / "interpretability"
     write_codes(folder, codes, significance)
-    write_compact_json(folder / "test_interpretability.json", report_of(store, records, summary, how, seed))
+    title = own_title(store.meta["parameters"], len(store.classes), config.data.task_title)
+    report = report_of(store, records, summary, how, seed, title)
+    write_compact_json(folder / "test_interpretability.json", report)
     write_model(folder, model, card)
     write_json(Path(paths.metrics) / "interpretability.json", headline(summary))
     for name, table in plots(records, summary).items():

@@ -10,13 +10,14 @@ import numpy as np
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.io import write_json, write_table
+from bioblobs.io import with_sums, write_json, write_table
 from bioblobs.proteins.alphabet import decode
 from bioblobs.similarity.held_out import HELD_OUT, HeldOut, leakage_lines
 from bioblobs.similarity.nearest import histogram
 from bioblobs.store.packed import open_store
 
 
+@with_sums
 def run(config: Config, paths: Paths) -> None:
     """Write the nearest training chain of each val and test chain, and how alike they are."""
     store = open_store(paths.prepared, config.data.identity())

@@ -5,6 +5,7 @@ The stages are the ones that dvc.yaml runs; only the paths differ.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ from bioblobs.config.flags import as_flags, as_yaml
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
-from bioblobs.io import write_text
 from bioblobs.stages import download
 from bioblobs.stages.in_order import prepare_once, run_stages
 from bioblobs.stages.run_folder import RUN_CONFIG, folder_to_resume, new_run_folder, store_path
@@ -34,26 +34,27 @@ def run(args: Sequence[str]) -> Path:
         )
     download.run(config, Paths())
     resumed = folder is not None
-    folder = folder or new_run_folder(Path("outputs") / "partoken-multistage" / config.data.dataset_name)
+    prepared = str(store_path(config))
+    parent = Path("outputs") / "partoken-multistage" / config.data.dataset_name
+    folder = folder or new_run_folder(parent, as_yaml(config))
     paths = Paths(
-        prepared=str(store_path(config)),
+        prepared=prepared,
         output=str(folder),
         metrics=str(folder / "metrics"),
         plots=str(folder / "plots"),
     )
     print(f"{'going on with' if resumed else 'writing to'} {folder}", flush=True)
     try:
-        prepare_once(config, paths)
-    except BioBlobsError:
-        if not resumed:
-            folder.rmdir()  # a run that could not begin leaves no folder
-        raise
-    if not resumed:
-        write_text(folder / RUN_CONFIG, as_yaml(config))
-    try:
+        try:
+            prepare_once(config, paths)
+        except BioBlobsError:
+            if not resumed:
+                shutil.rmtree(folder)  # a run that could not begin leaves no folder
+            raise
         run_stages(config, paths)
     except BaseException:
-        print(f"to go on: python run_partoken_multistage.py --resume {folder}", file=sys.stderr)
+        if folder.exists():
+            print(f"to go on: python run_partoken_multistage.py --resume {folder}", file=sys.stderr)
         raise
     print(f"done: {folder}")
     return folder

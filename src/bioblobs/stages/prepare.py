@@ -8,17 +8,18 @@ from pathlib import Path
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.io import write_text
-from bioblobs.sources.preparation import REPORT, prepare_store
+from bioblobs.io import with_sums, write_text
+from bioblobs.sources.preparation import prepare_store
 from bioblobs.splits import SPLITS
+from bioblobs.store.packed import Store
 
 
 def run(config: Config, paths: Paths) -> None:
     """Write the store with its data report, and publish the report."""
     report = prepare_store(config.data, Path(paths.prepared), SPLITS)
-    publish_report(paths)
-    for _, row in report.skipped.iterrows():
-        print(f"skipped {row['id']}: {row['reason']}")
+    publish_report(config, paths)
+    for line in report.skipped_lines():
+        print(line)
     for reason, count in report.summary["dropped"].items():
         print(f"left out: {count} ({reason})")
     for split in SPLITS:
@@ -28,11 +29,14 @@ def run(config: Config, paths: Paths) -> None:
         print(f"{split}: {part['proteins']} proteins{note}")
 
 
-def publish_report(paths: Paths) -> None:
+@with_sums
+def publish_report(config: Config, paths: Paths) -> None:
     """Copy the data report that a store holds to where metrics and plots are looked for."""
-    for path in (Path(paths.prepared) / REPORT).glob("data*"):
-        target = Path(paths.metrics if path.suffix == ".json" else paths.plots)
-        write_text(target / path.name, path.read_text())
+    for name, content in Store(paths.prepared).report.items():
+        if name.startswith("data"):
+            write_text(
+                Path(paths.metrics if name.endswith(".json") else paths.plots) / name, content.decode()
+            )
 
 
 def main(args: Sequence[str] | None = None) -> None:

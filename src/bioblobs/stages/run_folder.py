@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
+import itertools
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from bioblobs.config.schema import Config
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import SUMS, Sums, file_digest, write_json, write_text
 from bioblobs.sources.source import source_state
 
 RUN_CONFIG = "config.yaml"
@@ -20,7 +25,7 @@ def folder_to_resume(args: Sequence[str]) -> Path | None:
     """Return the folder that ``--resume`` names; None without ``--resume``.
 
     Raises:
-        BioBlobsError: it is no run's, or there are other words.
+        BioBlobsError: it is no run's, or there are other words, or its parameters were changed since.
     """
     words = [
         part for word in args for part in (word.split("=", 1) if word.startswith("--resume=") else [word])
@@ -32,21 +37,34 @@ def folder_to_resume(args: Sequence[str]) -> Path | None:
     folder = Path(words[1])
     if not (folder / RUN_CONFIG).is_file():
         raise BioBlobsError(f"{folder}: no run to go on with: {RUN_CONFIG} is missing there")
+    Sums({"output": folder}).check(folder / RUN_CONFIG)
     return folder
 
 
-def new_run_folder(parent: Path) -> Path:
-    """Make ``multistage_{date}``, or ``multistage_{date}_2`` and so on for later runs of a day."""
+def new_run_folder(parent: Path, config: str) -> Path:
+    """Make ``multistage_{date}``, or ``multistage_{date}_2`` and so on for later runs of a day.
+
+    It appears with its parameters in it, so that a run that is killed at any moment can be gone on with.
+
+    Args:
+        config: text of its :data:`RUN_CONFIG`.
+    """
     day = f"multistage_{datetime.date.today().isoformat()}"
-    count = 1
-    while True:
+    scratch = parent / f".{day}.{os.getpid()}.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    write_text(scratch / RUN_CONFIG, config)
+    digest = {f"output/{RUN_CONFIG}": file_digest(scratch / RUN_CONFIG)}
+    write_json(scratch / SUMS / "run.json", digest)
+    for count in itertools.count(1):
         folder = parent / (day if count == 1 else f"{day}_{count}")
         try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            count += 1
+            os.rename(scratch, folder)  # replaces none but an empty one
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
         else:
-            return folder
+            break
+    return folder
 
 
 def store_path(config: Config) -> Path:

@@ -1,4 +1,4 @@
-"""Folders of the runs that `make seeds` compares: what is done in each, and what runs next."""
+"""Folders of the runs of `make seeds` and `make baselines`: what is done in each, and what runs next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from bioblobs.config.parsing import flat_values
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import write_json
+from bioblobs.io import read_json, write_json
 from bioblobs.store.packed import Store
 from bioblobs.training.unfinished import work_identity
 
@@ -30,13 +30,18 @@ PARTS = (
 FINAL = PARTS[2][1]
 
 
-def begin_folder(folder: Path, config: Config, store: Store) -> None:
-    """Make a seed's folder; one that holds other work (parameters, data or code) is begun anew."""
-    keys = {k: v for k, v in flat_values(config).items() if not k.startswith(OF_NO_SEED)}
+def begin_folder(folder: Path, config: Config, store: Store, ignored: tuple[str, ...] = OF_NO_SEED) -> None:
+    """Make a seed's folder; one that holds other work (parameters, data or code) is begun anew.
+
+    Args:
+        ignored: beginnings of the keys that may differ.
+    """
+    keys = {k: v for k, v in flat_values(config).items() if not k.startswith(ignored)}
     identity = work_identity(keys, {"data sha256": store.meta["content_sha256"]})
     wanted = json.loads(json.dumps(identity, sort_keys=True, default=str))
     place = folder / IDENTITY
-    if place.is_file() and json.loads(place.read_text()) != wanted:
+    remedy = f"remove {folder} to begin anew"
+    if place.is_file() and read_json(place, dict, remedy) != wanted:
         print(f"{folder} is of other parameters, data or code; starting anew", flush=True)
         shutil.rmtree(folder)
     write_json(place, wanted)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from bioblobs.config.training_help import helped
 from bioblobs.errors import one_line_errors
-from bioblobs.training.stage import Stage1CLI
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Command line of the stage."""
+    """Command line of the stage; help comes without loading torch and Lightning."""
+    words = list(sys.argv[1:] if args is None else args)
+    if helped("train_stage1", words):
+        return
+    from bioblobs.training.stage import Stage1CLI
+
     with one_line_errors():
-        Stage1CLI(args)
+        Stage1CLI(words)

@@ -1,0 +1,1 @@
+"""One module per subcommand of ``bioblobs``; each is imported only when it runs."""

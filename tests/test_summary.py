@@ -1,0 +1,49 @@
+"""The few numbers by which runs are compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bioblobs.stages.summary import summary
+
+TEST: dict[str, Any] = {
+    "stage0": {"accuracy": {"value": 0.8}},
+    "stage1": {"accuracy": {"value": 0.9}, "macro_recall": {"value": 0.7}},
+    "stage1_scaled": {"ece": {"value": 0.1}},
+    "majority": {"accuracy": {"value": 0.5}},
+    "kmers": {"accuracy": {"value": 0.6}},
+}
+MODEL = {"architecture": {"head": "additive"}, "data": {"source": "sample"}}
+SEEDS = {"made_with": MODEL, "between": {"contribution": {"mean": 0.4}}}
+FAITHFULNESS = {
+    "deletion_gain": {"random_blobs": {"value": 0.17}},
+    "top_blob": {"more_than_random_patch": {"value": 0.2}},
+    "noise": {"0.1": {"blobs": {"value": 0.57}}},
+}
+DATA = {"test": {"proteins": 297}}
+
+
+def test_it_holds_about_ten_numbers() -> None:
+    assert summary(TEST, FAITHFULNESS, DATA, SEEDS, MODEL) == {
+        "test_accuracy": 0.9,
+        "test_macro_recall": 0.7,
+        "stage0_accuracy": 0.8,
+        "best_baseline_accuracy": 0.6,
+        "deletion_gain": 0.17,
+        "top_blob_more_than_patch": 0.2,
+        "noise_rand_index": 0.57,
+        "seed_agreement": 0.4,
+        "test_chains": 297,
+    }
+
+
+def test_agreement_of_other_models_is_not_this_models() -> None:
+    other = {**MODEL, "data": {"source": "folder"}}
+    assert "seed_agreement" not in summary(TEST, FAITHFULNESS, DATA, SEEDS, other)
+    assert "seed_agreement" not in summary(TEST, FAITHFULNESS, DATA, None, MODEL)
+
+
+def test_a_task_of_several_labels_is_summed_up_by_fmax() -> None:
+    test = {"stage0": {}, "stage1": {"fmax": {"value": 0.6}}, "majority": {"fmax": {"value": 0.3}}}
+    found = summary(test, {}, DATA, None, MODEL)
+    assert found == {"test_fmax": 0.6, "best_baseline_fmax": 0.3, "test_chains": 297}
