@@ -86,16 +86,17 @@ def test_a_file_and_a_command_line_refuse_the_same_in_the_same_words(
     key: str, parser: Parser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "params.yaml"
-    for spelling in SPELLINGS:  # the parser sees no difference
-        assert with_files_read(written(path, key, spelling)) == [f"--{key}={spelling}"]
-    for spelling in ("null", ""):
+    for spelling in SPELLINGS:  # the parser sees no difference; a blank in a file is YAML's null
+        assert with_files_read(written(path, key, spelling)) == [f"--{key}={spelling or 'null'}"]
+    for spelling in ("null", "''"):  # YAML's empty text is the command line's KEY=
+        word = spelling.strip("'")
         from_file = outcome(parser, written(path, key, spelling), capsys)
-        assert from_file == outcome(parser, [f"--{key}={spelling}"], capsys)
-        if key in NULLABLE and spelling:
+        assert from_file == outcome(parser, [f"--{key}={word}"], capsys)
+        if key in NULLABLE and word:
             assert isinstance(from_file, dict)
         else:
             assert str(from_file).startswith(f"error: {key}: expected ")
-            assert str(from_file).endswith(f"; got {spelling or 'nothing'}\n")
+            assert str(from_file).endswith(f"; got {word or 'nothing'}\n")
 
 
 def test_keys_that_may_be_null_are_few() -> None:

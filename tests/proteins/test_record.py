@@ -24,6 +24,8 @@ def protein() -> Protein:
         insertion_codes=np.array([b"", b"", b"A", b"", b"", b""], "S1"),
         chain_ids=np.array([b"A", b"A", b"A", b"A", b"A", b"B"], "S4"),
         coordinates=random_chain(6, 0),
+        embeddings=np.arange(18, dtype=np.float16).reshape(6, 3),
+        origin=(2000.0, 0.0, -1500.0),
     )
 
 
@@ -37,9 +39,9 @@ def without_atoms(protein: Protein, places: dict[int, str], value: float = np.na
 
 def assert_is_subset(kept: Protein, whole: Protein, places: list[int]) -> None:
     """``kept`` is ``whole`` at ``places``, in every field."""
-    assert kept.id == whole.id
+    assert (kept.id, kept.origin) == (whole.id, whole.origin)
     for field in dataclasses.fields(Protein):
-        if field.name != "id":
+        if field.name not in ("id", "origin"):
             np.testing.assert_array_equal(getattr(kept, field.name), getattr(whole, field.name)[places])
 
 
@@ -90,7 +92,11 @@ def test_empty_protein_is_an_error(protein: Protein) -> None:
     none = np.zeros(6, bool)
     empty = dataclasses.replace(
         protein,
-        **{f.name: getattr(protein, f.name)[none] for f in dataclasses.fields(Protein) if f.name != "id"},
+        **{
+            f.name: getattr(protein, f.name)[none]
+            for f in dataclasses.fields(Protein)
+            if f.name not in ("id", "origin")
+        },
     )
     with pytest.raises(ProteinError):
         usable(empty)

@@ -306,7 +306,9 @@ CHANGED = {
 
 def test_every_data_key_is_tried() -> None:
     """A key added to the schema has to be added here, or to the exception."""
-    assert {*CHANGED, "data_dir", "workers"} == {field.name for field in dataclasses.fields(DataConfig)}
+    assert {*CHANGED, "data_dir", "task_title", "workers"} == {
+        field.name for field in dataclasses.fields(DataConfig)
+    }
 
 
 @pytest.mark.parametrize("key", CHANGED)

@@ -86,7 +86,8 @@ def finish_stage(cli: StageCLI) -> None:
     curve = cli.curve.table()
     curve["val_score"] = curve[cli.model.score]  # one name for every task's plot
     best_row = curve[curve["epoch"] == content["epoch"]].iloc[0].drop("epoch").dropna()
-    card["validation"] = {name: float(best_row[name]) for name in (cli.model.score, "val_macro_recall")}
+    scores = [name for name in (cli.model.score, "val_macro_recall") if name in best_row]  # else undefined
+    card["validation"] = {name: float(best_row[name]) for name in scores}
     run = made_with(trainer, cli.model.seed)
     card["made_with"] = {**run, "code": code_revision()}
     work = best.parent
