@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
+from bioblobs.proteins.geometry import stretches
 from bioblobs.report.packed_chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
@@ -247,15 +248,17 @@ def test_python_and_the_page_read_a_chain_alike(page: Page, tmp_path: Path) -> N
     read = page.evaluate(f"[...unpackCoordinates({chain}.backbone)].map(x => Number.isNaN(x) ? null : x)")
     ours = unpack_coordinates(pack_coordinates(protein.coordinates))
     np.testing.assert_allclose(np.array(read, float).reshape(-1, 4, 3), ours, atol=1e-9)
-    text = page.evaluate(
-        f"(xyz => pdbText({chain}.sequence, xyz, pdbNumbers(xyz)))(unpackCoordinates({chain}.backbone))"
-    )
+    text = page.evaluate(f"(c => pdbText(c.sequence, unpackCoordinates(c.backbone), pdbNumbers(c)))({chain})")
     structure = gemmi.read_pdb_string(text)  # kept: its atoms live as long as it does
     atoms = [cra.atom for cra in structure[0].all()]
     drawn = np.array([atom.pos.tolist() for atom in atoms])
     moved = ours[np.isfinite(ours).all(-1)] - ours[:, 1].mean(0)
     np.testing.assert_allclose(drawn, moved, atol=1.1e-3)
     assert {atom.name for atom in atoms} == {"N", "CA", "C", "O"}
+    numbers = [residue.seqid.num for chain in structure[0] for residue in chain]
+    begins = 1 + np.flatnonzero(np.diff(stretches(protein.coordinates, protein.chain_ids)))
+    assert len(begins)  # numbers skip one where the chain is broken, and there only
+    assert (1 + np.flatnonzero(np.diff(numbers) == 2)).tolist() == begins.tolist()
 
 
 def test_a_page_of_one_protein_opens_on_it_and_each_view_has_a_title(page: Page, tmp_path: Path) -> None:

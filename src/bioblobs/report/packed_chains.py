@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.proteins.alphabet import decode
+from bioblobs.proteins.geometry import stretches
 from bioblobs.proteins.record import Protein
 from bioblobs.store.packed import Store
 
@@ -36,10 +37,15 @@ def stored_protein(store: Store, row: int) -> Protein:
 
 
 def pack_chain(protein: Protein) -> dict[str, Any]:
-    """Pack a chain for the page: ``sequence``, ``numbering`` (runs) and ``backbone``."""
+    """Pack a chain for the page: ``sequence``, ``numbering`` (runs), ``breaks`` and ``backbone``.
+
+    ``breaks`` are the residues that begin a new unbroken stretch, the first one apart.
+    """
+    stretch = stretches(np.asarray(protein.coordinates), np.asarray(protein.chain_ids))
     return {
         "sequence": decode(protein.residue_types),
         "numbering": numbering_runs(protein),
+        "breaks": (1 + np.flatnonzero(np.diff(stretch))).tolist(),
         "backbone": pack_coordinates(protein.coordinates),
     }
 

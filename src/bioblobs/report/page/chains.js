@@ -1,6 +1,5 @@
 // Packed chains (report/packed_chains.py) -> coordinates, author labels, and PDB text for the 3-D library.
 const MISSING = -32768;
-const BOND_LONGEST = 2.5; // C to N of the next residue, in angstrom; beyond it the chain is broken
 const NUMBERS_OF_A_CHAIN = 9000; // PDB has four columns for a residue number
 const THREE_LETTERS = { A: "ALA", C: "CYS", D: "ASP", E: "GLU", F: "PHE", G: "GLY", H: "HIS", I: "ILE", K: "LYS",
   L: "LEU", M: "MET", N: "ASN", P: "PRO", Q: "GLN", R: "ARG", S: "SER", T: "THR", V: "VAL", W: "TRP", Y: "TYR" };
@@ -23,13 +22,11 @@ function authorLabels(runs) {
 }
 
 /** Chain letter and number of each residue in the PDB text; a number is skipped at each break of the chain. */
-function pdbNumbers(coordinates) {
+function pdbNumbers(chain) {
   let number = 0;
-  return Array.from({ length: coordinates.length / 12 }, (_, residue) => {
-    const c = coordinates.subarray(12 * residue - 6, 12 * residue - 3);
-    const n = coordinates.subarray(12 * residue, 12 * residue + 3);
-    const broken = residue > 0 && Math.hypot(n[0] - c[0], n[1] - c[1], n[2] - c[2]) > BOND_LONGEST;
-    number += broken ? 2 : 1;
+  const broken = new Set(chain.breaks);
+  return Array.from(chain.sequence, (_, residue) => {
+    number += broken.has(residue) ? 2 : 1;
     const block = Math.floor(number / NUMBERS_OF_A_CHAIN);
     return { chain: String.fromCharCode(65 + (block % 26)), number: number % NUMBERS_OF_A_CHAIN };
   });

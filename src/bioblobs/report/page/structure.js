@@ -26,7 +26,7 @@ const structureView = (() => {
 
   function show(protein, labels, blobOf, actions) {
     const coordinates = unpackCoordinates(protein.chain.backbone);
-    const numbers = pdbNumbers(coordinates);
+    const numbers = pdbNumbers(protein.chain);
     const indexOf = new Map(numbers.map(({ chain, number }, residue) => [`${chain}${number}`, residue]));
     shown = { protein, labels, blobOf, indexOf, actions };
     chosen = pointed = null;

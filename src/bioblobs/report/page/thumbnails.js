@@ -1,6 +1,5 @@
 // Small pictures of proteins: the C-alpha trace in the plane in which it is widest, coloured by contribution; drawn when seen.
 const thumbnails = (() => {
-  const LONGEST_STEP = 4.5; // angstrom between neighbouring C-alphas; beyond it the chain is broken
   const SIZE = { width: 132, height: 92, margin: 8 };
   const drawn = new Map(); // canvas -> protein, of those that are on the page
   const flat = new WeakMap(); // protein -> [x, y, depth] per residue
@@ -67,7 +66,7 @@ const thumbnails = (() => {
 
   /** Places in the picture: x, y, depth, and the number of the unbroken stretch. */
   function placed(protein) {
-    if (!flat.has(protein)) flat.set(protein, turned(alphas(unpackCoordinates(protein.chain.backbone))));
+    if (!flat.has(protein)) flat.set(protein, turned(alphas(unpackCoordinates(protein.chain.backbone)), protein.chain.breaks));
     const points = flat.get(protein);
     const ends = [0, 1].map((axis) => [Math.min(...points.map((p) => p[axis])), Math.max(...points.map((p) => p[axis]))]);
     const room = [SIZE.width, SIZE.height].map((size) => size - 2 * SIZE.margin);
@@ -79,15 +78,16 @@ const thumbnails = (() => {
   const alphas = (coordinates) => Array.from({ length: coordinates.length / 12 }, (_, residue) => [3, 4, 5].map((at) => coordinates[12 * residue + at]));
 
   /** Points on their principal axes, widest first. */
-  function turned(points) {
+  function turned(points, breaks) {
     const middle = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
     const moved = points.map((point) => point.map((value, axis) => value - middle[axis]));
     const first = widest(moved, []);
     const second = widest(moved, [first]);
     const third = [1, 2, 0].map((a, at) => first[a] * second[[2, 0, 1][at]] - first[[2, 0, 1][at]] * second[a]);
+    const begins = new Set(breaks);
     let stretch = 0;
     return moved.map((point, at) => {
-      if (at && Math.hypot(...point.map((value, axis) => value - moved[at - 1][axis])) > LONGEST_STEP) stretch += 1;
+      if (begins.has(at)) stretch += 1;
       return [...[first, second, third].map((axis) => dot(axis, point)), stretch];
     });
   }
