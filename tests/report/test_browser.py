@@ -17,7 +17,6 @@ from bioblobs.proteins.geometry import stretches
 from bioblobs.report.packed_chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
-from conftest import random_chain
 from inference.test_records import odd_protein
 from report.chromium import Pixels, browser, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
@@ -272,14 +271,3 @@ def test_a_page_of_one_protein_opens_on_it_and_each_view_has_a_title(page: Page,
     page.goto(f"{address}#proteins")
     assert page.locator("#proteins-title").is_visible()
     assert page.title() == "Proteins - Predictions"
-
-
-def test_the_drawn_chain_breaks_where_the_real_one_does(page: Page, address: str) -> None:
-    page.goto(address)
-    whole = random_chain(30, 0)
-    numbers = page.evaluate(
-        "(xyz) => pdbNumbers(Float64Array.from(xyz)).map(each => each.number)", whole.reshape(-1).tolist()
-    )
-    gaps = np.linalg.norm(whole[1:, 0] - whole[:-1, 2], axis=-1) > 2.5
-    np.testing.assert_array_equal(np.diff(numbers) == 2, gaps)
-    assert set(np.diff(numbers).tolist()) == {1, 2}
