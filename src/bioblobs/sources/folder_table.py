@@ -147,8 +147,8 @@ def _check_columns(path: Path, columns: list[str]) -> None:
     for needed in ("file", "label"):
         if columns.count(needed) != 1:
             what = "is missing" if needed not in columns else "is there twice"
-            found = ", ".join(name or "(no name)" for name in columns) or "none"
-            raise BioBlobsError(f"{path}: column {needed} {what}; columns: {found}")
+            found = ", ".join(" ".join(name.split()) or "(no name)" for name in columns) or "none"
+            raise BioBlobsError(f"{path}: column {needed} {what}; columns: {found[:300]}")
 
 
 def _entry(path: Path, files: _Files, line: int, row: dict[str, str]) -> Entry:
