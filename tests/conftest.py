@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,3 +115,12 @@ def older_processor(compiled_afresh: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 __all__ = ["PADDING", "ROOT", "batch_of", "needs_compiler", "random_chain"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Browser of the report's tests, once per file; other tests do not wait for its library."""
+    from report.chromium import browser
+
+    with browser() as running:
+        yield running

@@ -18,16 +18,10 @@ from bioblobs.report.packed_chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from inference.test_records import odd_protein
-from report.chromium import Pixels, browser, picture, tab
+from report.chromium import Pixels, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 
 VIEWS = ("overview", "proteins", "codes", "evidence", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

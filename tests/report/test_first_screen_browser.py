@@ -16,7 +16,7 @@ from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from inference.test_records import odd_protein
-from report.chromium import browser, picture, tab
+from report.chromium import picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 
 PATIENCE = 30_000
@@ -24,12 +24,6 @@ PATIENCE = 30_000
 
 NO_WEBGL = "HTMLCanvasElement.prototype.getContext = () => null"
 """For tests of what is not drawn: quicker."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,10 @@ from playwright.sync_api import Browser, Page, expect
 from bioblobs.errors import BioBlobsError
 from bioblobs.report.drawn_overlay import with_overlay
 from bioblobs.store.packed import Store
-from report.chromium import Pixels, browser, picture, tab
+from report.chromium import Pixels, picture, tab
 from report.pages import made, superposition, write_report
 
 STAGE = "#overlay-stage"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

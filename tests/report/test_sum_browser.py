@@ -16,19 +16,13 @@ from playwright.sync_api import Browser, Page, expect
 from bioblobs.report.palette import signed_colour
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
-from report.chromium import browser, picture, tab
+from report.chromium import picture, tab
 from report.pages import CLASSES, CONTRIBUTIONS, EXPLANATION, LOGITS, made, write_report
 from report.test_browser import like
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
 BY_CONTRIBUTION = (1, 0, 2)
 """Slots of the three blobs, largest contribution to c0 first."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

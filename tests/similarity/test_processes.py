@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ import pytest
 from bioblobs.errors import BioBlobsError
 from bioblobs.similarity import tmalign
 from conftest import ROOT, random_chain
+from processes import alive, wait_for
 
 SEARCH = """
 import numpy
@@ -26,20 +26,6 @@ if __name__ == "__main__":
     ca = [rng.normal(size=(400, 3)).astype(numpy.float32) * 20 for _ in range(60)]
     tmalign.nearest_pairs(ca, ca, 60, 2)
 """
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def workers(of: psutil.Process, before: set[int]) -> list[psutil.Process]:

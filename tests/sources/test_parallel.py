@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from bioblobs.sources.parallel import ordered_map
 from bioblobs.sources.preparation import prepare_store
 from bioblobs.store.packed import Store
 from conftest import ROOT
+from processes import alive, wait_for
 from runs import ok, run
 
 PREPARE = [sys.executable, "-m", "bioblobs.stages", "prepare", "--config", "params.yaml"]
@@ -143,20 +143,6 @@ def test_a_killed_run_leaves_nothing_that_is_trusted(tmp_path: Path, before: boo
     ok(run(small, ROOT, PYTHONPATH="src"))
     Store(path).verify()
     assert not list(tmp_path.glob(".*"))
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("kibibytes", [1, 40, 300])

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from bioblobs.checkpoints.card import completed_card
-from bioblobs.checkpoints.file import check_classes, load_model, write_checkpoint
+from bioblobs.checkpoints.file import load_model, write_checkpoint
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
@@ -100,9 +100,7 @@ def _temperature(model: BioBlobs, store: Store) -> float:
 
 
 def _load(paths: Paths, stage: int, store: Store, device: torch.device) -> tuple[BioBlobs, dict[str, Any]]:
-    path = paths.final_checkpoint(stage)
-    model, card = load_model(path)
-    check_classes(path, card, store.classes)
+    model, card = load_model(paths.final_checkpoint(stage), store.classes)
     return model.to(device), card
 
 
