@@ -294,7 +294,7 @@ def test_harmless_oddities_are_read(tmp_path: Path, text: str) -> None:
     ("text", "reason"),
     [
         ("\n".join(" ".join(line.split()) for line in PLAIN), "free format"),
-        ("\n".join("  " + line for line in PLAIN), "no ATOM record in PDB columns"),
+        ("\n".join("  " + line for line in PLAIN), "line 1: indented by 2 columns"),
         ("data_x\n_entry.id x\n", "no block of this mmCIF file has coordinates"),
         ("<?xml version='1.0'?><PDBx:datablock/>", "PDBML"),
         ("<!DOCTYPE html><html></html>", "web page"),

@@ -9,7 +9,7 @@ import re
 import stat
 import zlib
 from collections.abc import Callable
-from gzip import GzipFile
+from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +28,7 @@ READ_ERRORS = (RuntimeError, ValueError, LookupError, OSError, EOFError, MemoryE
 """Exceptions of gemmi, gzip and bz2 on files that are damaged or of another kind."""
 _CHUNK = 2**20
 _FOREIGN = (
+    (rb"\x1f\x8b|BZh\d1AY", "packed more than twice; unpack it"),
     (rb"PK\x03\x04", "a zip archive; unpack it"),
     (rb"\xfd7zXZ", "packed by xz; unpack it"),
     (rb"\x28\xb5\x2f\xfd", "packed by zstd; unpack it"),
@@ -37,12 +38,13 @@ _FOREIGN = (
     (rb"\s*<\?xml|\s*<PDBx:", "XML (PDBML?); get the mmCIF file"),
     (rb"(?i)\s*<(?:!doctype )?html", "a web page; download the file itself"),
     (rb"\s*[{[]", "JSON"),
-    (rb"\s*>", "FASTA: a sequence without coordinates"),
+    (rb"\s*>[^\n]*\n\s*[A-Za-z*-]+\s*(?:\n|$)", "FASTA: a sequence without coordinates"),
     (rb"(?s).{0,200}\xa7encoder|.{0,2000}dataBlocks", "BinaryCIF; get the mmCIF file"),
     (rb"(?s).{0,2000}@<TRIPOS>", "MOL2; convert it to PDB or mmCIF"),
     (rb"(?s).{0,2000}V[23]000", "an SDF or MOL file; convert it to PDB or mmCIF"),
     (rb"[^\n]*\n *\d+ *\n *-?\d+[A-Z]", "a GROMACS file (.gro); convert it to PDB or mmCIF"),
     (rb" *\d+ *\n[^\n]*\n *[A-Z][a-z]? +-?\d", "an XYZ file without residues"),
+    (rb"[^\0]*\0[\s\S]*\0[\s\S]*\0[\s\S]*\0", "binary data"),
 )
 """First bytes of files of other formats, and their names."""
 
@@ -64,11 +66,19 @@ def read_content(path: Path) -> bytes:
     for _ in range(2):  # a file may have been packed twice
         for begin, opener in PACKED.values():
             if content.startswith(begin):
-                content = _read(opener(io.BytesIO(content)), len(content))
+                content = _unpacked(opener(io.BytesIO(content)), len(content))
     content = _as_utf8(content)
+    content = content.replace(b"\xef\xbb\xbf", b"").replace(b"\xc2\xa0", b" ")  # of editors and web pages
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return content.rstrip(b"\0\x1a")  # padding of tapes and of DOS
+
+
+def _unpacked(file: BinaryIO, packed: int) -> bytes:
+    try:
+        return _read(file, packed)
+    except BadGzipFile:
+        raise ValueError("damaged gzip file (something else follows its end?)") from None
 
 
 def _read(file: BinaryIO, packed: int) -> bytes:
@@ -85,7 +95,7 @@ def _read(file: BinaryIO, packed: int) -> bytes:
 
 
 def _as_utf8(content: bytes) -> bytes:
-    """Convert UTF-16 and UTF-32, with or without a byte-order mark; remove the mark of UTF-8."""
+    """Convert UTF-16 and UTF-32, with or without a byte-order mark."""
     head = content[:400]
     for mark, name in (
         (b"\xff\xfe\0\0", "utf-32"),
@@ -99,7 +109,7 @@ def _as_utf8(content: bytes) -> bytes:
         for part, name in ((head[1::2], "utf-16-le"), (head[::2], "utf-16-be")):
             if not part.strip(b"\0"):
                 return content.decode(name).encode()
-    return content.removeprefix(b"\xef\xbb\xbf")
+    return content
 
 
 def foreign(content: bytes) -> str:

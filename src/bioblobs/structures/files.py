@@ -139,5 +139,5 @@ def in_one_line(error: Exception) -> str:
         return error.strerror.lower()
     if isinstance(error, UnicodeDecodeError):
         return "characters that are not UTF-8"
-    words = re.sub(r"^string:(\d+):\d+\(\d+\):", r"line \1:", " ".join(str(error).split()))
+    words = re.sub(r"^(?:string|data):(\d+):\d+\(\d+\):", r"line \1:", " ".join(str(error).split()))
     return printable(words)[:200] or type(error).__name__

@@ -13,8 +13,9 @@
   Polymers of an mmCIF file under one author id are always chains of their own.
 - Residues: known amino acids, and others that have a C-alpha and an N or C, if they belong to a polymer. That
   is what the entities of an mmCIF file or the TER records of a PDB file say; where they say nothing, an
-  amino acid belongs if it is an ATOM, or a HETATM with a peptide bond. Water, ligands, ions, nucleic acids
-  and free amino acids are left out and counted. File order is kept, whatever the numbers say.
+  amino acid belongs if it is an ATOM, or a HETATM with a peptide bond; after the TER of a PDB file, if it is
+  an ATOM with a peptide bond. Water, ligands, ions, nucleic acids and free amino acids are left out and
+  counted. File order is kept, whatever the numbers say.
 - Modified residues: count as their parent (``structures.residue_names``); what has none is X.
 - Alternate locations: one conformer per residue, never a mix (``structures.conformers``).
 - Hydrogens and side chains: not read.
@@ -39,15 +40,15 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from bioblobs.proteins.alphabet import decode, encode
-from bioblobs.proteins.geometry import C_ATOM, CA_ATOM, N_ATOM, peptide_bonds
+from bioblobs.proteins.geometry import peptide_bonds
 from bioblobs.proteins.record import REQUIRED_ATOMS, Protein, ProteinError
-from bioblobs.structures.atoms import POLYMER, UNKNOWN, AtomTable, flatten
-from bioblobs.structures.conformers import Backbone, choose_conformers, sites
+from bioblobs.structures.atoms import AtomTable, flatten
+from bioblobs.structures.conformers import Backbone, choose_conformers
 from bioblobs.structures.content import READ_ERRORS, printable
 from bioblobs.structures.files import Parsed, StructureError, in_one_line, parse, stem_of
 from bioblobs.structures.pdb_columns import Flaw
-from bioblobs.structures.residue_names import STANDARD, is_amino_acid, is_solvent, kind, one_letter
+from bioblobs.structures.polypeptides import Names, find_polypeptides
+from bioblobs.structures.residue_names import is_solvent
 from bioblobs.structures.validity import check_backbone, clean, origin_of
 
 CHAIN_ID_MAX = 4
@@ -167,8 +168,8 @@ def _read(path: Path, parsed: Parsed) -> StructureFile:
     authors = [chain.name.strip() for chain in structure[0]]
     table = flatten(structure)
     names, index = np.unique(table.name, return_inverse=True)
-    kinds = _Names([name.decode("utf-8", "replace") for name in names], index, parsed.parents)
-    peptide = _peptide(table, kinds)
+    kinds = Names([name.decode("utf-8", "replace") for name in names], index, parsed.parents)
+    peptide = find_polypeptides(table, kinds, entities=parsed.format == "mmCIF")
     flaws = _by_chain(parsed)
     left_out: Counter[str] = Counter()
     of_author: dict[str, Counter[str]] = defaultdict(Counter)
@@ -214,48 +215,6 @@ def _of_flaws(flaws: list[Flaw]) -> str:
     return f"{flaws[0]}" + (f" ({len(flaws)} such lines)" if len(flaws) > 1 else "")
 
 
-class _Names:
-    """Meaning of the residue names of one file, looked up once per name."""
-
-    def __init__(self, names: list[str], index: NDArray[np.int64], parents: dict[str, str]) -> None:
-        self.names, self.index = np.array(names), index
-        self.letters = encode("".join(one_letter(name, parents) for name in names))
-        self.amino = np.array([is_amino_acid(name) for name in names])
-        self.kinds = [kind(name) for name in names]
-        self.standard = np.isin(self.names, list(STANDARD))
-
-    def kind(self, row: int) -> str:
-        """Return the kind of a residue that is no part of a chain."""
-        return self.kinds[self.index[row]]
-
-    def modified(self, rows: NDArray[np.int64]) -> dict[str, int]:
-        """Count residues that stand for another, by ``name->letter``."""
-        found = self.index[rows]
-        found = found[~self.standard[found]]
-        letters = decode(self.letters)
-        return dict(Counter(f"{self.names[i]}->{letters[i]}" for i in found))
-
-
-def _peptide(table: AtomTable, names: _Names) -> NDArray[np.bool_]:
-    """Tell which residues belong to a polypeptide, (R,).
-
-    Where the file does not name the polymers, an amino acid does if it is written as ATOM, or bonded to a
-    neighbour.
-    """
-    amino = names.amino[names.index] | (table.has(CA_ATOM) & (table.has(N_ATOM) | table.has(C_ATOM)))
-    candidates = np.flatnonzero(amino & ((table.entity == POLYMER) | (table.entity == UNKNOWN)))
-    backbone = choose_conformers(table, candidates)
-    site, count = sites(table, candidates)
-    chain = table.chain[backbone.residue]
-    bonds = np.flatnonzero(peptide_bonds(backbone.coordinates) & (chain[1:] == chain[:-1]))
-    peptide = np.zeros(len(amino), np.bool_)
-    peptide[candidates] = (table.entity[candidates] == POLYMER) | ~table.hetero[candidates]
-    bonded = np.zeros(count, np.bool_)
-    bonded[bonds] = bonded[bonds + 1] = True
-    peptide[candidates] |= bonded[site[candidates]]  # with all its residue types
-    return peptide
-
-
 def _groups(
     authors: list[str], table: AtomTable, backbone: Backbone, whole: bool
 ) -> list[tuple[str, int, NDArray[np.int64]]]:
@@ -288,7 +247,7 @@ def _groups(
     ]
 
 
-def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, backbone: Backbone) -> Chain:
+def _chain(path: Path, author: str, part: int, table: AtomTable, names: Names, backbone: Backbone) -> Chain:
     rows, length = backbone.residue, len(backbone.residue)
     name = f"{author}.{part}" if part else author
     numbers, codes = table.number[rows], table.insertion_code[rows]
@@ -317,7 +276,9 @@ def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, 
             raise ProteinError(f"chain id {printable(author)}: more than {CHAIN_ID_MAX} ASCII characters")
         if numbers.min() == NO_NUMBER:
             raise ProteinError("a residue has no number")
-        check_backbone(xyz, backbone.coordinates, chain.overlapping, chain.repeated, _cause(backbone))
+        check_backbone(
+            xyz, backbone.coordinates, chain.overlapping, chain.repeated, _cause(backbone, distinct)
+        )
         origin = origin_of(xyz)
         chain.protein = Protein(
             id=f"{stem_of(path)}_{name}" if name else stem_of(path),
@@ -333,8 +294,10 @@ def _chain(path: Path, author: str, part: int, table: AtomTable, names: _Names, 
     return chain
 
 
-def _cause(backbone: Backbone) -> str:
+def _cause(backbone: Backbone, distinct: int) -> str:
     """Guess why residues occur twice."""
+    if distinct == 1:
+        return "all have one number"
     twice = backbone.apart[backbone.repeated]
     near = twice.size > 0 and float(np.nan_to_num(np.median(twice), nan=np.inf)) < MODELS_APART
     return "models of one number?" if near else "two chains?"

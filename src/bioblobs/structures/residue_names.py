@@ -10,21 +10,24 @@ from bioblobs.proteins.alphabet import SYMBOLS
 
 FORCE_FIELD_NAMES = {
     **dict.fromkeys(("HSD", "HSE", "HSP", "HID", "HIE", "HIP"), "H"),
-    **dict.fromkeys(("HISA", "HISB", "HISD", "HISE", "HISH", "HIS1", "HIS2"), "H"),
+    **dict.fromkeys(("HISA", "HISB", "HISD", "HISE", "HISH", "HISP", "HIS1", "HIS2", "HIS+", "HIST"), "H"),
     **dict.fromkeys(("CYX", "CYM", "CYN", "CYS1", "CYS2", "CYSH", "CYSS", "CYSX"), "C"),
-    **dict.fromkeys(("ASH", "ASPH", "ASPP", "AS4"), "D"),
-    **dict.fromkeys(("GLH", "GLUH", "GLUP", "GL4"), "E"),
-    **dict.fromkeys(("LYN", "LYP", "LSN", "LYSH", "LYSN", "LYSP"), "K"),
-    **dict.fromkeys(("ARN", "ARGN"), "R"),
-    **dict.fromkeys(("TYRU", "TYM"), "Y"),
-    **dict.fromkeys(("PHEU",), "F"),
-    **dict.fromkeys(("TRPU",), "W"),
+    **dict.fromkeys(("ASH", "ASPH", "ASPP", "ASP1", "ASP-", "AS4"), "D"),
+    **dict.fromkeys(("GLH", "GLUH", "GLUP", "GLU-", "GL4"), "E"),
+    **dict.fromkeys(("LYN", "LYP", "LSN", "LYSH", "LYSN", "LYSP", "LYS+"), "K"),
+    **dict.fromkeys(("ARN", "ARGN", "ARG+"), "R"),
+    **dict.fromkeys(("TYRU", "TYRH", "TYM"), "Y"),
+    **dict.fromkeys(("PHEU", "PHEH"), "F"),
+    **dict.fromkeys(("TRPU", "TRPH"), "W"),
+    **dict.fromkeys(("ASN1",), "N"),
+    **dict.fromkeys(("QLN",), "Q"),
+    **dict.fromkeys(("DALA",), "A"),
 }
-"""Names that simulation programs give to protonation states (AMBER, CHARMM, GROMACS)."""
+"""Names that simulation programs give to protonation states (AMBER, CHARMM, GROMACS, CYANA)."""
 STANDARD = {gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA): letter for letter in SYMBOLS[:-1]}
 """Three-letter names of the 20 standard amino acids."""
 TERMINAL_NAMES = {
-    end + name: name for end in "NC" for name in (*STANDARD, *FORCE_FIELD_NAMES) if len(name) == 3
+    end + name: name for end in "NC" for name in (*STANDARD, *FORCE_FIELD_NAMES, "HYP") if len(name) == 3
 }
 """Names that AMBER gives to the first and last residue of a chain: {"NGLY": "GLY", "CTHR": "THR"}."""
 SOLVENTS = {

@@ -17,6 +17,8 @@ CLOSEST_CA = 1.0
 """Least distance of two C-alphas (angstrom); below it a residue is there twice. In a cis peptide: 2.8."""
 N_CA_RANGE = (1.0, 2.0)
 """Range of the median N-CA bond of a chain (angstrom; ideal 1.46)."""
+WITHIN_RESIDUE = (0.1, 10.0)
+"""Distances of N and C from CA outside of which the atoms are placeholders, or in another cell (angstrom)."""
 SHARE_MAX = 0.1
 """Largest share of residues that overlap or share an identifier; one such residue is always allowed."""
 
@@ -35,6 +37,7 @@ def clean(coordinates: Coordinates) -> tuple[Coordinates, NDArray[np.bool_]]:
     origin = (xyz == 0).all(-1)
     if origin.sum() > 1:  # placeholders; a single atom may well lie there
         xyz[origin] = np.nan
+    xyz[_torn(xyz)] = np.nan
     overlapping = _on_an_earlier_one(xyz[:, CA_ATOM])
     xyz[overlapping] = np.nan
     return xyz, overlapping
@@ -70,7 +73,7 @@ def check_backbone(
     there: NDArray[np.bool_] = np.all(np.isfinite(given), axis=-1)  # (L, 4)
     atoms = np.count_nonzero(there, axis=0)
     if not atoms[CA_ATOM]:
-        raise ProteinError("no C-alpha atom")
+        raise ProteinError("no C-alpha atom with finite coordinates")
     if not atoms[N_ATOM] and not atoms[C_ATOM]:
         raise ProteinError("only C-alpha atoms: N and C are needed")
     if not given[there].any():
@@ -87,6 +90,15 @@ def check_backbone(
     bond = float(np.median(bonds))
     if not N_CA_RANGE[0] < bond < N_CA_RANGE[1]:
         raise ProteinError(f"N and CA are {bond:.3g} apart (median; 1.46 angstrom in proteins)")
+
+
+def _torn(xyz: Coordinates) -> NDArray[np.bool_]:
+    """Tell which residues of a chain in angstrom have N or C at the place of CA, or far away, (L,)."""
+    bonds = np.linalg.norm(xyz[:, [N_ATOM, C_ATOM]] - xyz[:, [CA_ATOM]], axis=-1)  # (L, 2)
+    there = bonds[np.isfinite(bonds)]
+    if not len(there) or not N_CA_RANGE[0] < np.median(there) < N_CA_RANGE[1]:
+        return np.zeros(len(xyz), np.bool_)
+    return np.asarray(((bonds < WITHIN_RESIDUE[0]) | (bonds > WITHIN_RESIDUE[1])).any(1))
 
 
 def _on_an_earlier_one(ca: Coordinates) -> NDArray[np.bool_]:
