@@ -19,6 +19,7 @@ from test_model import protein
 
 import bioblobs
 from bioblobs.errors import BioBlobsError
+from bioblobs.prediction.lines import title
 from bioblobs.prediction.model import Model
 from bioblobs.prediction.output_folder import check_output
 from bioblobs.prediction.predicted import StructurePrediction
@@ -77,14 +78,19 @@ def test_json_follows_its_schema_and_tables_say_the_same(odd: Result, tmp_path: 
     assert skipped
 
 
+def page_data(folder: Path) -> dict[str, Any]:
+    page = (folder / "index.html").read_text()
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data: dict[str, Any] = json.loads(found.group(1))
+    return data
+
+
 def test_the_page_shows_the_chains_of_the_json(
     odd: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shown(folder: Path) -> tuple[str, list[dict[str, Any]]]:
-        page = (folder / "index.html").read_text()
-        found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
-        assert found
-        data = json.loads(found.group(1))
+        data = page_data(folder)
         return data["note"], data["proteins"]
 
     note, proteins = shown(odd.save(tmp_path / "all"))
@@ -99,6 +105,38 @@ def test_the_page_shows_the_chains_of_the_json(
     note, proteins = shown(odd.save(tmp_path / "some"))
     assert len(proteins) == 3
     assert note.startswith(f"The first 3 of {len(chains)} chains.")
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_the_page_links_to_every_file_beside_it(
+    model: Model, odd: Result, tmp_path: Path, parquet: bool
+) -> None:
+    one = write(structure_of(chain_of(protein(30, "A"))), tmp_path / "one; 'odd'.pdb")
+    for name, result in (("one", model.predict(one)), ("many", odd)):
+        out = tmp_path / name
+        save(result.structures, model.about, out, parquet=parquet)
+        linked = [file for _, file in page_data(out)["files"]]
+        assert len({title for title, _ in page_data(out)["files"]}) == len(linked)
+        assert all((out / file).exists() for file in linked)
+        there = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} - {"index.html"}
+        if name == "one":
+            assert {*linked} == there - {"skipped.csv"}
+        else:
+            assert {*linked} == {path for path in there if "/" not in path} | {"structures/"}
+
+
+def test_the_page_names_the_task_in_words(odd: Result, model: Model, tmp_path: Path) -> None:
+    score = {"value": 0.9, "low": 0.8, "high": 1.0}
+    save(odd.structures, {**model.about, "test": {"accuracy": score}}, tmp_path / "out")
+    assert ["Task", title(model.card)] in page_data(tmp_path / "out")["card"]
+    assert title(model.card) != model.card["task"]
+
+
+def test_the_page_describes_the_codes_of_the_predicted_blobs(odd: Result, tmp_path: Path) -> None:
+    data = page_data(odd.save(tmp_path / "out"))
+    codes = {str(blob["code"]) for each in data["proteins"] for blob in each["blobs"]}
+    assert codes == {*data["sentences"]}
+    assert all("argues for" in sentence for sentence in data["sentences"].values())
 
 
 def marks(path: Path) -> dict[tuple[str, str], tuple[set[float], set[float]]]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from bioblobs.config.flags import DEFAULT_CONFIG, as_flags
 from bioblobs.config.parsing import Parser, parse
 from bioblobs.errors import BioBlobsError, printable
+from bioblobs.io import open_text, writing
 from bioblobs.structures.inspection import NAMES, Finding, as_cells, as_rows, as_text, files_of, inspect_file
 
 TABLES = ("labels.csv", "labels.tsv")
@@ -72,7 +73,7 @@ def _inspect_files(paths: list[str], options: Namespace) -> int:
 
 
 def _write_table(path: Path, findings: list[Finding]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing(path), open_text(path) as file:
         writer = csv.DictWriter(file, NAMES)
         writer.writeheader()
         writer.writerows(as_cells(findings))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +30,7 @@ def main(args: Sequence[str]) -> int:
         raise BioBlobsError("--parquet: the tables need a folder; add --out")
     from bioblobs.inference.device import choose
     from bioblobs.prediction.model import load
-    from bioblobs.prediction.output_folder import check_output
+    from bioblobs.prediction.output_folder import output_folder
     from bioblobs.prediction.parquet import check_parquet
     from bioblobs.prediction.structure_files import find_files
 
@@ -37,53 +38,65 @@ def main(args: Sequence[str]) -> int:
     files = find_files(options.paths)
     if options.parquet:
         check_parquet()
-    if options.out is not None:
-        check_output(Path(options.out), options.overwrite, files)
-    model = load(options.model, device)
-    if options.json:
-        _as_json(model, files, options)
-    else:
-        _for_people(model, files, options)
+    with ExitStack() as stack:
+        scratch = None
+        if options.out is not None:  # taken before any work, so that none is done twice or in vain
+            scratch = stack.enter_context(output_folder(Path(options.out), options.overwrite, files))
+        model = load(options.model, device)
+        made = _as_json if options.json else _for_people
+        tell = made(model, files, options, scratch)
+    tell()  # what can be read of the folder now
     return 0
 
 
-def _as_json(model: Model, files: list[Path], options: Namespace) -> None:
-    """Print what predictions.json holds, and nothing else, to standard output."""
+def _as_json(model: Model, files: list[Path], options: Namespace, scratch: Path | None) -> Callable[[], None]:
+    """Predict; return what prints predictions.json, and nothing else, to standard output."""
     from bioblobs.prediction.output_folder import PREDICTIONS
-    from bioblobs.prediction.save import save, write_json
+    from bioblobs.prediction.save import write_folder, write_json
 
     with _shown(model.stream(files, options.chain, options.workers), files) as structures:
-        if options.out is None:
+        if scratch is None:
             counts = write_json(structures, model.about, sys.stdout)
         else:
-            folder = Path(options.out)
-            counts = save(structures, model.about, folder, options.format, options.overwrite, options.parquet)
-            sys.stdout.write((folder / PREDICTIONS).read_text(encoding="utf-8"))
-    _warn(counts, "the notes of each chain")
+            counts = write_folder(structures, model.about, scratch, options.format, options.parquet)
+
+    def tell() -> None:
+        if options.out is not None:
+            sys.stdout.write((Path(options.out) / PREDICTIONS).read_text(encoding="utf-8"))
+        _warn(counts, "the notes of each chain")
+
+    return tell
 
 
-def _for_people(model: Model, files: list[Path], options: Namespace) -> None:
-    """Write the folder, and print which model, one line per chain and where to look."""
+def _for_people(
+    model: Model, files: list[Path], options: Namespace, scratch: Path | None
+) -> Callable[[], None]:
+    """Print which model, and predict; return what prints one line per chain and where to look."""
     from bioblobs.prediction.lines import SHOWN, about_model, chain_lines, first_chains
     from bioblobs.prediction.output_folder import PAGE
-    from bioblobs.prediction.save import save
+    from bioblobs.prediction.save import write_folder
 
+    assert scratch is not None
     print(printable("\n".join(about_model(model.card, options.model))))
     begun, out = time.perf_counter(), Path(options.out)
     seen: list[ChainPrediction] = []
     made = first_chains(model.stream(files, options.chain, options.workers), seen)
     with _shown(made, files) as structures:
-        counts = save(structures, model.about, out, options.format, options.overwrite, options.parquet)
+        counts = write_folder(structures, model.about, scratch, options.format, options.parquet)
     seconds = time.perf_counter() - begun
-    print(*map(printable, chain_lines(seen)), sep="\n")
-    if counts.chains > SHOWN:
-        print(f"and {counts.chains - SHOWN} more chains, in predictions.csv")
-    _warn(counts, "the column notes of predictions.csv")
-    print(
-        f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files in {seconds:.1f} s, "
-        f"skipped {len(counts.skipped)} files or chains"
-    )
-    print(f"open {out / PAGE} in a browser; tables and structures are beside it")
+
+    def tell() -> None:
+        print(*map(printable, chain_lines(seen)), sep="\n")
+        if counts.chains > SHOWN:
+            print(f"and {counts.chains - SHOWN} more chains, in predictions.csv")
+        _warn(counts, "the column notes of predictions.csv")
+        print(
+            f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files "
+            f"in {seconds:.1f} s, skipped {len(counts.skipped)} files or chains"
+        )
+        print(f"open {out / PAGE} in a browser; tables and structures are beside it")
+
+    return tell
 
 
 def _shown(structures: Iterator[StructurePrediction], files: list[Path]) -> tqdm[StructurePrediction]:

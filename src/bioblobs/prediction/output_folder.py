@@ -48,11 +48,15 @@ def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> 
 
 
 @contextmanager
-def output_folder(folder: Path) -> Iterator[Path]:
-    """Yield a scratch folder that is renamed to ``folder`` at the end, or removed after an error.
+def output_folder(folder: Path, overwrite: bool = False, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Take a folder, and yield a scratch folder that takes its name at the end, or is removed after an error.
 
     Raises:
-        BioBlobsError: another process is writing the same folder.
+        BioBlobsError: another process is writing the same folder, or it must not be written
+            (:func:`check_output`).
     """
+    inputs = list(inputs)
+    check_output(folder, overwrite, inputs)
     with whole_folder(folder.resolve()) as scratch:
+        check_output(folder, overwrite, inputs)  # again, since another process may just have finished it
         yield scratch

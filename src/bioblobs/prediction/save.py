@@ -14,6 +14,7 @@ from bioblobs.io import open_text
 from bioblobs.prediction import output_folder as places
 from bioblobs.prediction.drawn import Format, drawn
 from bioblobs.prediction.json_document import JsonDocument
+from bioblobs.prediction.lines import title as task_title
 from bioblobs.prediction.parquet import ParquetTable, check_parquet
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.structure_files import shown_name
@@ -78,16 +79,30 @@ def save(
         BioBlobsError: the folder must not be written, there is no room for it, or no chain could be
             predicted.
     """
-    places.check_output(folder, overwrite)
     if parquet:
         check_parquet()
-    with places.output_folder(folder) as scratch:
-        with _Writer(scratch, about, format, parquet) as writer:
-            for structure in structures:
-                writer.add(structure)
-        if not writer.counts.chains:
-            raise BioBlobsError(_nothing(writer.counts))
-        writer.write_page()
+    with places.output_folder(folder, overwrite) as scratch:
+        return write_folder(structures, about, scratch, format, parquet)
+
+
+def write_folder(
+    structures: Iterable[StructurePrediction],
+    about: Mapping[str, Any],
+    scratch: Path,
+    format: Format = "cif",
+    parquet: bool = False,
+) -> Counts:
+    """Write all predictions to the scratch folder of :func:`~bioblobs.prediction.output_folder.output_folder`.
+
+    Raises:
+        BioBlobsError: no chain could be predicted.
+    """
+    with _Writer(scratch, about, format, parquet) as writer:
+        for structure in structures:
+            writer.add(structure)
+    if not writer.counts.chains:
+        raise BioBlobsError(_nothing(writer.counts))
+    writer.write_page()
     return writer.counts
 
 
@@ -123,6 +138,7 @@ class _Writer:
     def __init__(self, folder: Path, about: Mapping[str, Any], format: Format, parquet: bool) -> None:
         self.folder, self.format, self.counts = folder, format, Counts()
         self.shown: list[ChainPrediction] = []
+        self.drawn: list[str] = []
         self.about, self.classes = about, about["classes"]
         self.parquet = parquet
 
@@ -163,7 +179,21 @@ class _Writer:
             note += f"{outside} of them are outside what the model was trained on ({places.TABLE} says how)."
         proteins = [chain.protein for chain in shown]
         path, title = self.folder / places.PAGE, "BioBlobs predictions"
-        write_viewer(path, shown, proteins, self.classes, title, note, self.about)
+        about = {**self.about, "task_title": task_title(self.about)}
+        write_viewer(path, shown, proteins, self.classes, title, note, about, self._links())
+
+    def _links(self) -> list[tuple[str, str]]:
+        """Title and name of the files that the page links to; of many structures their folder only."""
+        links = [("Chains (CSV)", places.TABLE), ("Blobs (CSV)", places.BLOBS)]
+        if self.parquet:
+            links += [("Chains (Parquet)", places.parquet_name(places.TABLE))]
+            links += [("Blobs (Parquet)", places.parquet_name(places.BLOBS))]
+        links.append(("All as JSON", places.PREDICTIONS))
+        if self.counts.skipped:
+            links.append((f"Skipped ({len(self.counts.skipped)})", places.SKIPPED))
+        if self.counts.predicted == 1:
+            return links + [(name, f"{places.STRUCTURES}/{name}") for name in self.drawn]
+        return [*links, ("Coloured structures and scripts", f"{places.STRUCTURES}/")] if self.drawn else links
 
     def _draw(self, structure: StructurePrediction) -> tuple[list[str], list[str]]:
         """Coloured structure and scripts; names of the structures, and what is not as asked for."""
@@ -171,6 +201,7 @@ class _Writer:
         for name, text in made.texts.items():
             with open_text(self.folder / places.STRUCTURES / name) as file:
                 file.write(text)
+        self.drawn = list(made.texts) or self.drawn
         return made.structures, made.notes
 
     def _file(self, name: str) -> TextIO:

@@ -133,6 +133,8 @@ def _notes(file: StructureFile, chain: Chain, protein: Protein, missing: int) ->
         yield f"{missing} of {chain.residues} residues have no complete backbone and were left out"
     if chain.breaks:
         yield f"chain broken at {chain.breaks} place{'s' if chain.breaks > 1 else ''}"
+    if chain.repeated:
+        yield f"{chain.repeated} residue{'s' if chain.repeated > 1 else ''} with the number of another"
     unknown = int((protein.residue_types == UNKNOWN).sum())
     if unknown > MANY_UNKNOWN * len(protein):
         yield f"{unknown} of {len(protein)} residues are of unknown type"

@@ -31,6 +31,8 @@ class Results:
         leakage: metrics/leakage.json.
         nearest: outputs/leakage/nearest.csv; None where likeness was not measured.
         test: metrics/test.json.
+        by_length, by_class: plots/by_length.csv, plots/by_class.csv.
+        mistakes: outputs/worst_mistakes.csv.
         ablation: metrics/ablation.json.
         faithfulness: metrics/faithfulness.json.
         checks: what they say, and of other seeds: name, holds (None: not measured), figure and text.
@@ -46,6 +48,9 @@ class Results:
     leakage: Mapping[str, Any]
     nearest: pd.DataFrame | None
     test: Mapping[str, Any]
+    by_length: pd.DataFrame
+    by_class: pd.DataFrame
+    mistakes: pd.DataFrame
     ablation: Mapping[str, Any]
     faithfulness: Mapping[str, Any]
     checks: Sequence[Mapping[str, Any]]
@@ -66,6 +71,11 @@ class Folders:
     def interpretability(self) -> Path:
         """Folder of what ``interpret`` wrote."""
         return self.output / "interpretability"
+
+    @property
+    def mistakes(self) -> Path:
+        """The wrong test predictions that the model is surest of."""
+        return self.output / "worst_mistakes.csv"
 
     @property
     def report_file(self) -> Path:
@@ -96,6 +106,9 @@ def read_results(
         leakage=read_json(metrics / "leakage.json"),
         nearest=_read_table(nearest) if nearest.exists() else None,
         test=read_json(metrics / "test.json"),
+        by_length=_read_table(plots / "by_length.csv"),
+        by_class=_read_table(plots / "by_class.csv"),
+        mistakes=_read_table(folders.mistakes),
         ablation=read_json(metrics / "ablation.json"),
         faithfulness=faithfulness,
         checks=checks,
@@ -113,10 +126,11 @@ def check_unchanged(folders: Folders) -> None:
     """
     sums = Sums({"metrics": folders.metrics, "plots": folders.plots, "output": folders.output})
     metrics = ("data", "leakage", "test", "ablation", "faithfulness")
-    plots = ("data_classes", "faithfulness_deletion", "faithfulness_insertion")
+    plots = ("data_classes", "by_length", "by_class", "faithfulness_deletion", "faithfulness_insertion")
     read = [folders.metrics / f"{name}.json" for name in metrics]
     read += [folders.plots / f"{name}.csv" for name in plots]
-    for path in [*read, folders.output / "leakage" / "nearest.csv", *folders.interpretability.rglob("*")]:
+    read += [folders.mistakes, folders.output / "leakage" / "nearest.csv"]
+    for path in [*read, *folders.interpretability.rglob("*")]:
         sums.check(path)
 
 
@@ -151,8 +165,8 @@ def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    kept_as_text = {"class": str, "name": str, "id": str}
-    empty = {"identity": [""], "tm_score": [""]}
+    kept_as_text = dict.fromkeys(("class", "name", "id", "length", "actual", "predicted"), str)
+    empty = {name: [""] for name in ("identity", "tm_score", "probability_of_actual", "low", "high", "value")}
     try:
         return pd.read_csv(need(path), dtype=kept_as_text, keep_default_na=False, na_values=empty)
     except (OSError, ValueError) as error:

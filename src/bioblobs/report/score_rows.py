@@ -9,7 +9,9 @@ from bioblobs.io import interval
 
 PREDICTORS = {
     "stage1": "BioBlobs, fine-tuned (stage 1)",
+    "stage1_scaled": "the same, after temperature scaling",
     "stage0": "BioBlobs, baseline (stage 0)",
+    "stage0_scaled": "stage 0 after temperature scaling",
     "nearest_sequence": "class of the nearest training chain by sequence",
     "nearest_structure": "class of the nearest training chain by structure (TM-align)",
     "kmers": "logistic regression on 3-mers",
@@ -18,12 +20,14 @@ PREDICTORS = {
 }
 MODEL = "stage1"
 BASELINES = tuple(name for name in PREDICTORS if not name.startswith("stage"))
+TITLES = {"ece": "calibration error (ECE)", "auroc": "AUROC", "fmax": "Fmax", "macro_f1": "macro F1"}
 EXPLAINED = {
     "accuracy": "share of proteins whose class is right",
     "macro_precision": "of the proteins called a class, the share that are of it; mean over classes",
     "macro_recall": "of the proteins of a class, the share that were found; mean over classes",
     "macro_f1": "harmonic mean of precision and recall; mean over classes",
     "auroc": "chance that a protein of a class is ranked above one that is not; mean over classes",
+    "ece": "mean gap between probability and share that is right; lower is better",
     "fmax": "best balance of precision and recall over all thresholds, protein by protein (CAFA)",
 }
 
@@ -33,9 +37,13 @@ def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     order = [name for name in PREDICTORS if name in scores] + [n for n in scores if n not in PREDICTORS]
     return [
         {
-            "name": name.replace("_", " "),
+            "name": score_title(name),
             "explained": EXPLAINED.get(name, ""),
-            "rows": [_row(key, scores[key][name]) for key in order if name in scores[key]],
+            "rows": [
+                score_row(PREDICTORS.get(key, key.replace("_", " ")), scores[key][name], key == MODEL)
+                for key in order
+                if name in scores[key]
+            ],
         }
         for name in scores[MODEL]
     ]
@@ -50,7 +58,7 @@ def headline(scores: Mapping[str, Any]) -> dict[str, str]:
     ours = scores[MODEL][name]
     known = [key for key in BASELINES if key in scores and scores[key][name]["value"] is not None]
     text = {
-        "score": name.replace("_", " "),
+        "score": score_title(name),
         "value": interval(ours),
         "kind": "unknown",
         "verdict": "",
@@ -77,10 +85,20 @@ def headline(scores: Mapping[str, Any]) -> dict[str, str]:
     return text
 
 
-def _row(key: str, score: Mapping[str, Any]) -> dict[str, Any]:
+def score_title(name: str) -> str:
+    """Name of a score in words."""
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def score_row(title: str, score: Mapping[str, Any], model: bool = False) -> dict[str, Any]:
+    """A row of page/scores.html: title, text, and where the interval lies from 0 to 1.
+
+    Args:
+        score: value, low and high; None where undefined.
+        model: the row is drawn as the model's own.
+    """
     value = score["value"]
     low = score["low"] if score["low"] is not None else value
     high = score["high"] if score["high"] is not None else value
     place = None if value is None else {"value": value, "low": low, "high": high}
-    title = PREDICTORS.get(key, key.replace("_", " "))
-    return {"title": title, "text": interval(score), "place": place, "model": key == MODEL}
+    return {"title": title, "text": interval(score), "place": place, "model": model}

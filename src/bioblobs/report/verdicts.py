@@ -22,7 +22,7 @@ NO_LINK = ""
 
 
 def verdicts(results: Results) -> list[dict[str, Any]]:
-    """Key, question, kind (green, amber, red, unknown), figure, text, and ``worst``: text and address."""
+    """Key, question, kind (green, amber, red, unknown), figure, text, ``worst`` and ``more`` (links)."""
     return [_right(results), _believable(results), _fair(results)]
 
 
@@ -37,7 +37,10 @@ def _right(results: Results) -> dict[str, Any]:
         "figure": said["value"],
         "text": f"{said['score'].capitalize()} on the test set, with its 95 % interval.{baseline}",
         "worst": worst,
-        "more": {"text": "All scores", "href": "#evidence?part=scores"},
+        "more": [
+            {"text": "All scores", "href": "#evidence?part=scores"},
+            {"text": "By length and class, surest mistakes", "href": "#evidence?part=where"},
+        ],
     }
 
 
@@ -67,7 +70,7 @@ def _believable(results: Results) -> dict[str, Any]:
         "figure": said["title"],
         "text": "Checks of what the explanations claim.",
         "worst": worst_check(results.checks, results.faithfulness),
-        "more": {"text": "All checks", "href": "#evidence?part=explanations"},
+        "more": [{"text": "All checks", "href": "#evidence?part=explanations"}],
     }
 
 
@@ -106,7 +109,7 @@ def _fair(results: Results) -> dict[str, Any]:
         if name in tables and tables[name].get(f"share_from_{start}") is not None
     ]
     verdict: dict[str, Any] = {"key": "fair", "question": "Is the test fair?"}
-    more = {"text": "How alike test and training chains are", "href": "#evidence?part=likeness"}
+    more = [{"text": "How alike test and training chains are", "href": "#evidence?part=likeness"}]
     if not shares:
         return verdict | {
             "kind": "unknown",

@@ -28,7 +28,6 @@ def write_viewer(
     note: str = "",
     explanation: Mapping[str, Any] | None = None,
     files: Sequence[tuple[str, str]] = (),
-    code_sentences: Mapping[int, str] | None = None,
 ) -> None:
     """Write a page with a list of proteins, a 3-D view of each, and which of them share a code.
 
@@ -44,7 +43,6 @@ def write_viewer(
             shown as the model's card; its ``base`` is read. None, or a base of None: an attention head, whose
             blobs have weights and no sum.
         files: title and name of files beside the page that it links to.
-        code_sentences: code -> what it is, where that is known; others are described by their blobs.
 
     Raises:
         BioBlobsError: a record and its protein differ in length, two have one id, or blobs have contributions
@@ -53,7 +51,6 @@ def write_viewer(
     data = viewer_data(records, proteins, classes, note, explanation)
     data["files"] = [list(file) for file in files]
     data["sentences"] = sentences_of_blobs(records, data["short"])
-    data["sentences"] |= {str(code): text for code, text in (code_sentences or {}).items()}
     write_page(path, data, None, title)
 
 

@@ -3,6 +3,7 @@ const codesView = (() => {
   const described = new Map(page.codes.map((code) => [code.code, code]));
   const used = page.codes.length ? page.codes.map((code) => code.code)
     : [...new Set(page.proteins.flatMap((p) => p.blobs.map((blob) => blob.code)))].filter((code) => code !== null).sort((a, b) => a - b);
+  const LISTED = 50; // codes in the list before its reader asks for all
   const COLOURED = 8; // classes that a map can tell apart by colour
   const SIZE = { width: 720, height: 560, margin: 34, largest: 24 };
   const firstClass = (code) => code.enriched_classes?.[0] ?? null;
@@ -93,14 +94,26 @@ const codesView = (() => {
         h("ul", { class: "links" }, used.map((code) => h("li", {}, h("a", { href: href("code", { n: code }) }, `code ${code}`), ` ${count(holdersOf(code).length, "protein")}`, codeSentence(code) ? `: ${codeSentence(code)}` : "")))];
     }
     const rows = page.codes.map((code) => h("tr", {},
-      h("th", { scope: "row" }, h("a", { href: href("code", { n: code.code }) }, `code ${code.code}`)),
+      h("th", { scope: "row", class: "nowrap" }, h("a", { href: href("code", { n: code.code }) }, `code ${code.code}`)),
       h("td", { class: "num" }, String(code.blobs)), h("td", { class: "num" }, String(code.proteins)),
       h("td", { class: "num side" }, percent(code.mean_importance)), h("td", { class: "num side" }, code.mean_size.toFixed(1)),
       h("td", {}, code.sentence), h("td", { class: "side" }, enrichedText(code))));
+    const body = h("tbody", {}, rows.slice(0, LISTED));
+    const more = moreRows(body, rows.slice(LISTED));
     const columns = [["code", null], ["blobs", "num"], ["proteins", "num"], ["importance", "num side"], ["size", "num side"], ["what it is", null], ["enriched classes", "side"]];
     return [h("h2", {}, "Codes in use"), h("p", { class: "explain" }, "Most used first. A class is named where proteins holding the code have it more often than others " +
       "(Fisher's exact test, corrected for the number of tests)."),
-      h("table", {}, h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)))), h("tbody", {}, rows))];
+      h("table", {}, h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)))), body), ...more];
+  }
+
+  /** The rest of a long list, on demand: reading goes on at its first row. */
+  function moreRows(body, rest) {
+    if (!rest.length) return [];
+    return [h("p", {}, h("button", { type: "button", id: "all-codes", onclick: (event) => {
+      body.append(...rest);
+      rest[0].querySelector("a").focus();
+      event.target.parentElement.remove();
+    } }, `Show ${count(rest.length, "more code")}`))];
   }
 
   const enrichedText = (code) => (code.enriched_classes ?? []).map((each) => each.name).join("; ") || "–";

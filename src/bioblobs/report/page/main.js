@@ -28,6 +28,7 @@ function open() {
     if (link.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
   }
   const [crumb] = document.querySelectorAll('[data-view="protein"] .crumbs a');
+  crumb.parentElement.hidden = Boolean(only);
   crumb.href = href("proteins", galleryView.parameters());
   const heading = views.find((view) => !view.hidden).querySelector("h1").textContent.trim();
   document.title = heading ? `${heading} - ${title}` : title;
