@@ -24,7 +24,7 @@ BY_HAND = {"metrics/seeds.json", "plots/seeds.csv", "plots/sites.csv"}
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
-    """What each stage read and imported, run in the order of the pipeline."""
+    """Keys read and files imported by each stage, run in the order of the pipeline."""
     folder = tmp_path_factory.mktemp("recorded")
     paths = [f"--paths.{n}={folder / n}" for n in ("prepared", "output", "metrics", "plots")]
     tiny = [f"--{key}={value}" for key, value in TINY.items()]

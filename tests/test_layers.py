@@ -29,7 +29,7 @@ ALLOWED = {
     "evaluation": {"proteins", "graphs", "store", "models", "inference"},
     "training": {"proteins", "config", "graphs", "store", "models", "checkpoints", "inference", "evaluation"},
     "interpretation": {"proteins", "store", "models", "inference"},
-    "faithfulness": {"proteins", "graphs", "store", "models", "inference"},
+    "faithfulness": {"proteins", "graphs", "store", "models", "inference", "evaluation"},
     "report": {"proteins", "splits", "store", "inference"},
     "prediction": {
         "proteins",

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
 
-from bioblobs.evaluation.lookup import NEAREST
+from bioblobs.evaluation.untrained_baselines import NEAREST
 from bioblobs.interpretation import report_file as reading
 from runs import TINY, copy_of_the_tree, ok, run
 
@@ -65,7 +65,7 @@ def test_the_script_gives_the_same_metrics(clone: Path) -> None:
 
 
 def test_sanity_trains_the_other(clone: Path) -> None:
-    """What `make sanity` runs: one more model, of permuted labels, compared with the first."""
+    """Run `make sanity`: one more model, of permuted labels, is compared with the first."""
     command = ["python", "-m", "bioblobs.stages", "sanity", "--config", "params.yaml", "--paths.metrics=sane"]
     ok(run(command, clone, PYTHONPATH="src"))
     made = json.loads((clone / "sane" / "sanity.json").read_text())
@@ -198,7 +198,7 @@ def test_two_workers_repeat_no_stage(clone: Path) -> None:
 
 
 def test_a_checkout_links_the_prepared_store(clone: Path) -> None:
-    """As each worker's folder gets it: no copy of the data an experiment."""
+    """Each worker's folder gets links: no copy of the data per experiment."""
     [types] = re.findall(r"Cache types: (.*)", ok(run(["dvc", "doctor"], clone)))
     if "reflink" in types:
         pytest.skip("this file system shares the blocks of copies, which no link count shows")

@@ -30,7 +30,7 @@ RERUNS: dict[str, set[str]] = {
     "checkpoints": MODEL,
     "inference": MODEL | {"report"},
     "training": {"train_stage0", "init_codebook", "train_stage1"},
-    "evaluation": {"train_stage0", "train_stage1", "evaluate"},
+    "evaluation": {"train_stage0", "train_stage1", "evaluate", "summary"},
     "interpretation": {"interpret", "report"},
     "faithfulness": {"faithfulness", "report"},
     "report": {"report"},

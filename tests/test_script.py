@@ -16,9 +16,9 @@ from bioblobs.errors import BioBlobsError
 from bioblobs.io import write_json
 from bioblobs.stages.__main__ import NAMES
 from bioblobs.stages.__main__ import main as stages
-from bioblobs.stages.in_order import DONE, done_before
 from bioblobs.stages.pipeline import run
-from bioblobs.stages.run_folder import folder_to_resume, new_run_folder, store_path
+from bioblobs.stages.runs.in_order import DONE, done_before
+from bioblobs.stages.runs.run_folder import folder_to_resume, new_run_folder, store_path
 from conftest import ROOT
 from damage import KINDS, damage
 from runs import TINY, ok
@@ -67,9 +67,6 @@ def test_only_a_run_can_be_resumed(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from bioblobs.stages import init_codebook
-from bioblobs.stages.__main__ import NAMES
-from bioblobs.stages.__main__ import main as stages
-from bioblobs.stages.in_order import DONE, done_before
 from bioblobs.stages.pipeline import run
 init_codebook.run = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 run(sys.argv[1:])
@@ -187,7 +184,7 @@ def test_the_entry_lists_the_stages_and_runs_one(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("train_stage2", "did you mean train_stage"), ("run_folder", "no such stage")]
+    ("name", "said"), [("train_stage2", "did you mean train_stage"), ("runs", "no such stage")]
 )
 def test_an_unknown_stage_is_one_line(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

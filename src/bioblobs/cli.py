@@ -16,6 +16,7 @@ from bioblobs.errors import one_line_errors
 COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("predict",): ("predict", "classes and blobs of your own structures"),
     ("card",): ("card", "what a model was trained on, and how well it does"),
+    ("embed",): ("embed", "per-residue embeddings by ESM-2, for data.embeddings"),
     ("data", "inspect"): ("inspect", "what would be read of structure files, and trained on of a folder"),
     ("run",): ("run", "the whole pipeline without DVC: key=value ..., or --resume FOLDER"),
     ("stage",): ("stage", "one stage of the pipeline: NAME key=value ..."),

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeVar
@@ -18,8 +18,19 @@ import pandas as pd
 
 from bioblobs.errors import BioBlobsError
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""No room on the disk, within its quota, or for a file of that size."""
+NO_ROOM, NO_RIGHT, TAKEN = (
+    "make room and run it again",
+    "make its folder writable, or name another",
+    "move it away",
+)
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), NO_ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), NO_RIGHT),
+    **dict.fromkeys((errno.EEXIST, errno.EISDIR, errno.ENOTDIR), TAKEN),
+}
+"""Error of the system -> what to do about a file that could not be written for it."""
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Errors of an open file that is written, which the system gives no name."""
 SUMS = "sums"
 """Folder of the digests of results, in that of the results."""
 
@@ -53,37 +64,49 @@ def whole_folder(path: Path) -> Iterator[Path]:
     A killed process leaves the scratch folder; the next writer of ``path`` empties it.
 
     Raises:
-        BioBlobsError: another process is writing ``path``, or there is no room for it on the disk.
+        BioBlobsError: another process is writing ``path``, or it cannot be written.
     """
     scratch = scratch_of(path)
-    lock = own_folder(scratch)
-    moved = False
-    try:
-        with _full_disk_named(path):
+    with writing(path):
+        lock = own_folder(scratch, named=path)
+        moved = False
+        try:
+            if _aside(path).exists() and not path.exists():  # killed while it put another in its place
+                os.replace(_aside(path), path)
             yield scratch
             put_in_place(scratch, path)
-        moved = True
-    finally:
-        if not moved:  # else another process may have begun its own of this name
-            shutil.rmtree(scratch, ignore_errors=True)
-        os.close(lock)
+            moved = True
+        finally:
+            if not moved:  # else another process may have begun its own of this name
+                shutil.rmtree(scratch, ignore_errors=True)
+            unlock(lock)
 
 
 @contextmanager
-def _full_disk_named(path: Path) -> Iterator[None]:
-    """Turn an error of a full disk inside the block into one line that names the file.
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system in writing ``path``, inside the block, into one line that names the file.
+
+    Errors of other files, such as one that is read meanwhile, are left as they are: they name theirs.
 
     Raises:
-        BioBlobsError: there is no room for ``path``; of a folder, with the file in it where that is known.
+        BioBlobsError: ``path`` cannot be written; of a folder, with the file in it where that is known.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        place, scratch = path, scratch_of(path)
+        if error.filename is None:
+            own = error.errno in OF_WRITING
+        else:
+            named = Path(os.fsdecode(error.filename))
+            own = named == path or named in path.parents or named.is_relative_to(scratch)
+            place = path / named.relative_to(scratch) if named.is_relative_to(scratch) else path
+            if not own and named.is_relative_to(path):
+                own, place = True, named
+        if not own:
             raise
-        named, scratch = Path(str(error.filename)), scratch_of(path)
-        place = path / named.relative_to(scratch) if named.is_relative_to(scratch) else path
-        raise BioBlobsError(f"{place}: not written ({error.strerror}); make room and run it again") from error
+        remedy = REMEDIES.get(error.errno or 0, "run it again")
+        raise BioBlobsError(f"{place}: not written ({error.strerror}); {remedy}") from error
 
 
 def scratch_of(path: Path) -> Path:
@@ -91,13 +114,33 @@ def scratch_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def own_folder(folder: Path, doing: str = "writing here") -> int:
-    """Make an empty folder that belongs to this process alone, and return the lock on it.
+def _aside(path: Path) -> Path:
+    """Name of a folder whose place is being taken."""
+    return path.with_name(f".{path.name}.old.partial")
+
+
+_LOCKS: set[int] = set()
+"""Handles of this process's locks."""
+
+
+def _close_locks() -> None:
+    for handle in _LOCKS:
+        os.close(handle)
+    _LOCKS.clear()
+
+
+# A forked child has the handle too, and would hold the lock of a parent that was killed.
+os.register_at_fork(after_in_child=_close_locks)
+
+
+def lock_folder(folder: Path, doing: str = "writing here", named: Path | None = None) -> int:
+    """Make a folder that belongs to this process alone, and return the lock on it (see :func:`unlock`).
 
     The lock is an open handle. The system frees it when the process ends, in whatever way.
 
     Args:
         doing: what the other process does, for the error.
+        named: folder that the error names; None: this one.
 
     Raises:
         BioBlobsError: it belongs to another process.
@@ -111,16 +154,42 @@ def own_folder(folder: Path, doing: str = "writing here") -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(folder.stat(), os.fstat(handle)):
-                break
+                _LOCKS.add(handle)
+                return handle
         except BlockingIOError as error:
             os.close(handle)
-            raise BioBlobsError(f"{folder}: another process is {doing}; wait for it") from error
+            raise BioBlobsError(f"{named or folder}: another process is {doing}; wait for it") from error
         except FileNotFoundError:
             pass  # moved away by a process that has just finished
         os.close(handle)
-    for path in folder.iterdir():  # left by a killed process
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    return handle
+
+
+def unlock(lock: int) -> None:
+    """Free a lock, for other processes and for this one."""
+    _LOCKS.discard(lock)
+    os.close(lock)
+
+
+def own_folder(folder: Path, doing: str = "writing here", named: Path | None = None) -> int:
+    """Lock a folder as :func:`lock_folder` does, and empty it."""
+    lock = lock_folder(folder, doing, named)
+    try:
+        empty_folder(folder)
+    except BaseException:
+        unlock(lock)
+        raise
+    return lock
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove all that is in a folder."""
+    for path in folder.iterdir():
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def put_in_place(scratch: Path, path: Path) -> None:
@@ -129,18 +198,19 @@ def put_in_place(scratch: Path, path: Path) -> None:
     A folder with content cannot be replaced in one step: the old one goes aside first, and comes back
     after an error.
     """
-    if not path.exists() or not (path.is_dir() or scratch.is_dir()):
+    old = _aside(path)
+    if path.exists() and (path.is_dir() or scratch.is_dir()):
+        _remove(old)
+        os.replace(path, old)
+        try:
+            os.replace(scratch, path)
+        except BaseException:
+            os.replace(old, path)
+            raise
+    else:
         os.replace(scratch, path)
-        return
-    old = path.with_name(f".{path.name}.old.partial")
-    shutil.rmtree(old, ignore_errors=True)
-    os.replace(path, old)
-    try:
-        os.replace(scratch, path)
-    except BaseException:
-        os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):  # the new one is in its place; the next one removes the old
+        _remove(old)
 
 
 def _flush(path: Path) -> None:
@@ -176,9 +246,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all.
 
     Raises:
-        BioBlobsError: there is no room for it on the disk.
+        BioBlobsError: it cannot be written.
     """
-    with _full_disk_named(path), whole_file(path) as scratch, open_text(scratch) as file:
+    with writing(path), whole_file(path) as scratch, open_text(scratch) as file:
         file.write(text)
     for written in _WRITTEN:
         written[path] = file_digest(path)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bioblobs.config.schema import DataConfig
-from bioblobs.evaluation.baselines import composition_regression, majority, sequence_features
+from bioblobs.evaluation.untrained_baselines import composition_regression, majority, sequence_features
 from bioblobs.sources.preparation import prepare_store
 from bioblobs.splits import SPLITS
 from bioblobs.store.packed import Store

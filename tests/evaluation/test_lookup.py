@@ -8,9 +8,15 @@ import pytest
 
 from bioblobs.config.schema import EvaluationConfig
 from bioblobs.evaluation.by_distance import by_distance
-from bioblobs.evaluation.chosen_baselines import FITTED, LOOKED_UP, baseline_probabilities
-from bioblobs.evaluation.lookup import kmer_counts, kmer_regression, nearest_chain
 from bioblobs.evaluation.scores import single_label_scorer
+from bioblobs.evaluation.untrained_baselines import (
+    FITTED,
+    NEAREST,
+    baseline_probabilities,
+    kmer_counts,
+    kmer_regression,
+    nearest_chain,
+)
 from bioblobs.proteins.alphabet import SYMBOLS, decode
 from bioblobs.store.packed import Store
 
@@ -65,7 +71,7 @@ def nearest_of(store: Store, *measures: str) -> pd.DataFrame:
 
 def test_only_chosen_baselines_are_computed_and_the_key_names_them_all(sample_store: Store) -> None:
     names = EvaluationConfig().baselines
-    assert set(names) == {*FITTED, *LOOKED_UP}
+    assert set(names) == {*FITTED, *NEAREST.values()}
     rows, nearest = sample_store.rows("test"), nearest_of(sample_store, "identity", "tm_score")
     assert set(baseline_probabilities(names, sample_store, rows, 0, nearest)) == set(names)
     for chosen in ([], ["kmers"], ["majority", "nearest_structure"]):
@@ -75,7 +81,7 @@ def test_only_chosen_baselines_are_computed_and_the_key_names_them_all(sample_st
 
 
 def test_lookups_that_were_not_made_are_left_out(sample_store: Store) -> None:
-    rows, names = sample_store.rows("test"), list(LOOKED_UP)
+    rows, names = sample_store.rows("test"), list(NEAREST.values())
     assert baseline_probabilities(names, sample_store, rows, 0, None) == {}
     by_sequence = baseline_probabilities(names, sample_store, rows, 0, nearest_of(sample_store, "identity"))
     assert set(by_sequence) == {"nearest_sequence"}

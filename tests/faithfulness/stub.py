@@ -11,8 +11,8 @@ import torch
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained
 from bioblobs.graphs.protein_batch import ProteinBatch
+from bioblobs.inference.explained import Explained
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.store.packed import Store
 
@@ -52,9 +52,13 @@ def stub_explained(
     for slot, residues in enumerate(blobs):
         assignment[np.isin(chains.position, residues)] = slot
     shape = (len(chains), 1)
+    every = np.tile(np.array(chances, float), shape)
     return Explained(
-        chances=np.tile(np.array(chances, float), shape),
+        logits=np.log(every),
+        chances=every,
+        protein=chains.protein,
         assignment=assignment,
+        seeds=np.zeros(len(assignment), bool),
         membership=np.where(assignment >= 0, 0.75, 0.0),
         importance=np.tile(np.array(importance), shape),
         mask=np.ones((len(chains), len(blobs)), bool),

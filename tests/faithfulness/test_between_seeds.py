@@ -11,7 +11,8 @@ import pytest
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import write_json
-from bioblobs.stages import seed_folders, seeds
+from bioblobs.stages import seeds
+from bioblobs.stages.runs import seed_folders
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from tiny_model import CLASSES, tiny_checkpoint
@@ -24,7 +25,7 @@ def interval(value: float) -> dict[str, float]:
 
 
 def written(folder: Path, stage: str, seed: int) -> None:
-    """What a stage would leave, with figures that follow the seed."""
+    """Write the results of a stage, with figures that follow the seed."""
     value = 0.5 + seed / 10
     if stage in ("train_stage0", "train_stage1"):
         number = stage[-1]

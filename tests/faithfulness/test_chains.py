@@ -49,7 +49,7 @@ def test_the_others_keep_place_identity_and_coordinates(sample_store: Store) -> 
 
 
 def test_neighbours_are_found_anew(sample_store: Store) -> None:
-    """As if the structure file had never had the residues."""
+    """Expect the graph of a structure file that never had the residues."""
     chains = Chains(sample_store, sample_store.rows("test")[:3])
     less = only(chains, without(chains, [list(range(5, 15))] * 3))
     parts = [less.coordinates[less.batch == place].numpy() for place in range(3)]

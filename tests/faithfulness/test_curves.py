@@ -20,8 +20,8 @@ from bioblobs.faithfulness.curves import (
     insertion_curve,
     mirrored,
 )
-from bioblobs.faithfulness.explained import chances, explain
 from bioblobs.faithfulness.measurements import areas
+from bioblobs.faithfulness.passes import chances, explain
 from bioblobs.faithfulness.rankings import at_random, by_score
 from bioblobs.faithfulness.removal import Curves, curves, rankings, signed_rank, top_blob
 

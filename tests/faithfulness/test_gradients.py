@@ -8,8 +8,8 @@ import torch
 from stub import made_model
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
 from bioblobs.faithfulness.gradients import attribute, integrated_gradients, log_chance
+from bioblobs.faithfulness.passes import explain
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from stub import made_model, stub_explained
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
 from bioblobs.faithfulness.masking import by_rank, falls_without, masking
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.statistics import mean_interval, spearman
 
 

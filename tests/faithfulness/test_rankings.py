@@ -6,7 +6,7 @@ import numpy as np
 from stub import made_model, stub_explained
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.rankings import (
     at_random,
     by_blobs,

@@ -8,7 +8,6 @@ from sklearn.metrics import roc_auc_score
 from stub import stub_explained
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained
 from bioblobs.faithfulness.site_controls import (
     contact_number,
     control_scores,
@@ -25,6 +24,7 @@ from bioblobs.faithfulness.site_rankings import (
     site_rankings,
 )
 from bioblobs.faithfulness.site_report import measure_sites
+from bioblobs.inference.explained import Explained
 from bioblobs.proteins.alphabet import SYMBOLS
 
 BLOBS = [[1, 2, 3, 4], [8, 9], [15, 16, 17]]
@@ -39,7 +39,7 @@ def explained(chains: Chains) -> Explained:
 
 def test_areas_by_hand(chains: Chains, explained: Explained) -> None:
     """Order of groups: blob 1 (2 residues), blob 0 (4), in none (the rest), blob 2 (3)."""
-    score = explained.of_residues(chains, explained.contribution)
+    score = explained.of_residues(explained.contribution)
     rest = chains.lengths - 9
 
     def area(residues: list[int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Do important blobs hold sites: planted ones are seen where they are, and chance is chance."""
+"""Enrichment of sites in important blobs: planted ones are seen where they are, and chance is chance."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from stub import made_model, stub_explained
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.stability import cascade, compare, rand_index, shaken
 
 

@@ -49,7 +49,7 @@ def one_protein(coordinates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def joined(coordinates: Tensor, batch: Tensor | None = None) -> Tensor:
-    """Which residues are bonded to the next, in one protein unless ``batch`` says otherwise."""
+    """True on residues bonded to the next, in one protein unless ``batch`` says otherwise."""
     gap = (coordinates[:, 2] - coordinates[:, 0].roll(-1, 0)).norm(dim=-1)
     return bonded_to_next(gap, torch.zeros(len(coordinates)) if batch is None else batch)
 

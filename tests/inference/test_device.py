@@ -12,9 +12,9 @@ import torch
 import bioblobs
 from bioblobs.errors import BioBlobsError
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import chances, explain
 from bioblobs.faithfulness.gradients import integrated_gradients
 from bioblobs.faithfulness.masking import falls_without
+from bioblobs.faithfulness.passes import chances, explain
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.device import choose, device_of, on_cpu
 from bioblobs.inference.predict import predictions
@@ -93,7 +93,7 @@ def moved(network: BioBlobs, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(ProteinBatch, "to", follow)
     monkeypatch.setattr(network, "partition", only_moved)
-    rooms = ("inference.predict", *(f"faithfulness.{name}" for name in ("explained", "masking", "gradients")))
+    rooms = ("inference.predict", *(f"faithfulness.{name}" for name in ("passes", "masking", "gradients")))
     for room in rooms:
         monkeypatch.setattr(f"bioblobs.{room}.device_of", lambda model: place)
     return asked

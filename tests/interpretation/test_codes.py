@@ -1,4 +1,4 @@
-"""What is said of a code, put together, follows the schema and does not change from run to run."""
+"""The description of a code follows the schema and does not change from run to run."""
 
 from __future__ import annotations
 

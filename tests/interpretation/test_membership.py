@@ -1,4 +1,4 @@
-"""Which blobs hold which code."""
+"""Tables of blobs and of the codes that they hold."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from bioblobs.interpretation.membership import member_table
 from bioblobs.interpretation.superposition import (
     mean_of_pairs,
     medoid,
-    one_a_protein,
+    one_per_protein,
     rmsd_matrix,
     superpose_windows,
 )
@@ -55,11 +55,11 @@ def test_medoid_is_the_one_in_the_middle() -> None:
     assert mean_of_pairs(np.abs(at[:, None] - at)) == pytest.approx((1 + 2 + 10 + 1 + 9 + 8) / 6)
 
 
-def test_members_are_drawn_one_a_protein() -> None:
+def test_members_are_drawn_one_per_protein() -> None:
     protein = np.array([0, 0, 1, 1, 1, 2, 3])
-    drawn = one_a_protein(protein, np.array([0, 1, 2, 3, 4, 5]), 10, np.random.default_rng(0))
+    drawn = one_per_protein(protein, np.array([0, 1, 2, 3, 4, 5]), 10, np.random.default_rng(0))
     assert sorted(protein[drawn]) == [0, 1, 2]
-    assert len(one_a_protein(protein, np.arange(7), 2, np.random.default_rng(0))) == 2
+    assert len(one_per_protein(protein, np.arange(7), 2, np.random.default_rng(0))) == 2
 
 
 def blobs_of(codes: list[int], traces: list[Any]) -> dict[int, dict[str, Any]]:

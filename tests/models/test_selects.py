@@ -1,4 +1,4 @@
-"""What the partitioner is compared with: valid partitions, of which nothing but the choice differs."""
+"""Baselines of the partitioner: valid partitions, of which nothing but the choice differs."""
 
 from __future__ import annotations
 

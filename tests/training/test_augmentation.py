@@ -10,8 +10,7 @@ import torch
 from bioblobs.config.schema import Config
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.proteins.alphabet import UNKNOWN
-from bioblobs.training.augmentation import augmented
-from bioblobs.training.module import BlobModule
+from bioblobs.training.module import BlobModule, augmented
 
 
 def test_nothing_asked_for_is_the_batch_itself(real_batch: ProteinBatch) -> None:

@@ -14,10 +14,10 @@ import torch
 from bioblobs.checkpoints.file import load_model, read_checkpoint
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.predict import class_probabilities
+from bioblobs.inference.process import is_out_of_memory
 from bioblobs.store.packed import Store
-from bioblobs.training.averaging import Averaged
+from bioblobs.training.callbacks import Averaged
 from bioblobs.training.loggers import make_loggers
-from bioblobs.training.memory import is_out_of_memory
 from bioblobs.training.module import BlobModule
 from bioblobs.training.provenance import code_revision
 from bioblobs.training.stage import Stage0CLI

@@ -23,9 +23,9 @@ from bioblobs.checkpoints.file import save_whole
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.stages import init_codebook
 from bioblobs.store.packed import Store
-from bioblobs.training.cli import StageCLI
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
+from bioblobs.training.stage_cli import StageCLI
 from bioblobs.training.unfinished import (
     LAST,
     begin_folder,

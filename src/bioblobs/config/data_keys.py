@@ -16,7 +16,7 @@ SHAKE_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 @dataclass
 class DataConfig(Group):
-    """Which proteins, labelled how and split how.
+    """Proteins, their labels and their split.
 
     Args:
         source: where the proteins come from: the embedded sample, ProteinShake's data sets, or a folder of

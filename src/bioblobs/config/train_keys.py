@@ -18,7 +18,7 @@ from bioblobs.config.ranges import (
 
 @dataclass
 class TrainConfig(Group):
-    """How both stages train.
+    """Training of both stages.
 
     Args:
         seed: of every random choice but those of data.seed: weights, batches, Gumbel noise, k-means,

@@ -1,21 +1,58 @@
-"""Ablation: the same proteins, read out with blobs changed or removed."""
+"""Ablation: scores of a model whose blobs are changed or removed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from bioblobs.evaluation.by_task import headline, scorer
 from bioblobs.graphs.protein_batch import ProteinBatch
-from bioblobs.inference.predict import Forward, plain_forward
+from bioblobs.inference.predict import Forward, class_probabilities, plain_forward
 from bioblobs.models.bioblobs import BioBlobs, BlobInput, Prediction
 from bioblobs.models.partitioner import Blobs
+from bioblobs.store.batches import Rows
+from bioblobs.store.packed import Store
+
+
+def ablation(
+    model: BioBlobs, store: Store, rows: Rows, whole: NDArray[np.float64], seed: int
+) -> dict[str, Any]:
+    """Measure the headline score and the mean change of the class probabilities per variant.
+
+    Args:
+        whole: class probabilities of the model as trained.
+        seed: of the random partition.
+    """
+    truth = np.asarray(store.labels[rows])
+    variants = {
+        "quantised_blobs": with_input("quantised"),
+        "raw_blobs": with_input("raw"),
+        "without_blobs": without_blobs,
+        "blobs_of_another_protein": blobs_of_another,
+    }
+    chances = {
+        name: class_probabilities(model, store, rows, name, forward) for name, forward in variants.items()
+    }
+    with random_partition(model, seed):
+        chances["random_partition"] = class_probabilities(model, store, rows, "random partition")
+    everything = np.arange(len(rows))
+    return {
+        name: {
+            headline(store): round(scorer(store, truth, chance)(everything)[headline(store)], 6),
+            "mean_probability_change": round(float(np.abs(chance - whole).mean()), 6),
+        }
+        for name, chance in {"as_trained": whole, **chances}.items()
+    }
 
 
 def with_input(blob_input: BlobInput) -> Forward:
-    """The readout sees codes ("quantised") or embeddings ("raw"), whichever it was trained on."""
+    """Show the readout codes ("quantised") or embeddings ("raw"), whichever it was trained on."""
 
     def forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
         trained, model.blob_input = model.blob_input, blob_input

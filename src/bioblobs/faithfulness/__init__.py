@@ -1,1 +1,1 @@
-"""Is importance true: of the model, and of the structures that it is given?"""
+"""Tests of explanations, on the model and on the structures that it is given."""

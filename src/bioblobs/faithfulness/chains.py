@@ -142,7 +142,7 @@ def chosen_rows(store: Store, split: str, most: int | None, seed: int) -> Rows:
     """
     rows = store.rows(split)
     if not len(rows):
-        raise BioBlobsError(f"{store.path}: no {split} protein to explain (interpretability.split)")
+        raise BioBlobsError(f"{store.path}: no {split} protein; choose another interpretability.split")
     if most is None or len(rows) <= most:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Floats
 from bioblobs.faithfulness.rankings import Ranking
+from bioblobs.inference.explained import Floats
 
 SHARES = np.array([0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95])
 """Of a chain's residues that are removed, or put in; the same read backward."""

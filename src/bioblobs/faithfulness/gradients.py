@@ -1,4 +1,4 @@
-"""Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: a score a residue.
+"""Integrated gradients (Sundararajan et al. 2017) of the predicted class, by Captum: one score per residue.
 
 The inputs are the scalars that a residue brings to the encoder that its blob is read by: its dihedral angles
 and, where the model has it, its identity's embedding. Where blobs are read alone, that is the blob encoder,
@@ -26,12 +26,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Floats
 from bioblobs.graphs.blob_batch import blob_batch
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import ResidueGraph, build_graph
 from bioblobs.graphs.segments import segment_pool
 from bioblobs.inference.device import device_of
+from bioblobs.inference.explained import Floats
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs
 
@@ -40,7 +40,7 @@ LogChance = Callable[[Tensor], Tensor]
 
 
 class Embedded(NamedTuple):
-    """Residues as the readout's inputs are made of them."""
+    """Embedded residues, from which the readout's inputs are made."""
 
     pooled: Tensor  # (n, D) those that are pooled
     protein: Tensor  # (n,) protein of each
@@ -136,7 +136,7 @@ def _embedding(
 
 @contextmanager
 def _frozen(model: BioBlobs) -> Iterator[None]:
-    """No gradient of the weights is wanted, nor its cost."""
+    """Switch off gradients of the weights, and their cost, inside the block."""
     wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in wanted:
         parameter.requires_grad_(False)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.statistics import spearman
 from bioblobs.inference.device import device_of
+from bioblobs.inference.explained import Explained, Floats
 from bioblobs.inference.predict import probabilities
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.partitioner import Blobs

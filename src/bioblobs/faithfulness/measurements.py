@@ -1,4 +1,4 @@
-"""All that is measured of one model on one set of chains: numbers, a table a chain, and plots' data."""
+"""Measurements of one model on one set of chains: numbers, one table row per chain, and plots' data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.curves import DELETED, INSERTED
-from bioblobs.faithfulness.explained import Explained, Floats, explain
 from bioblobs.faithfulness.gradients import integrated_gradients
 from bioblobs.faithfulness.masking import Masking, by_rank, falls_without, masking
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.removal import (
     IMPORTANCE,
     RANDOM_RESIDUES,
@@ -24,6 +24,8 @@ from bioblobs.faithfulness.removal import (
 )
 from bioblobs.faithfulness.stability import NOISES, Stability, cascade, compare, shaken
 from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.inference.device import on_cpu
+from bioblobs.inference.explained import Explained, Floats
 from bioblobs.models.bioblobs import BioBlobs
 
 
@@ -63,9 +65,11 @@ def measure(
     found = curves(model, chains, explained, ranked, seed)
     removal = top_blob(model, chains, explained, repeats, seed)
     noisy = _noise(model, chains, explained, seed)
+    base = on_cpu(model.base())
+    errors = None if base is None else explained.sum_error(base.double().numpy())
     metrics: dict[str, Any] = {
         "proteins": len(chains),
-        "sum": _sum(explained),
+        "sum": _sum(errors),
         **areas(found, seed),
         "top_blob": _top_blob(removal, seed),
         "masking": _masking(hidden, seed),
@@ -75,7 +79,7 @@ def measure(
     }
     return Report(
         metrics,
-        _table(explained, found, removal, hidden, noisy),
+        _table(explained, errors, found, removal, hidden, noisy),
         _plots(found, by_rank(falls, explained), metrics["noise"]),
         explained,
     )
@@ -102,10 +106,9 @@ def areas(found: dict[str, Curves], seed: int) -> dict[str, Any]:
     }
 
 
-def _sum(explained: Explained) -> dict[str, float | None]:
+def _sum(errors: Floats | None) -> dict[str, float | None]:
     """Error of the sum of base and contributions against the logits; null with an attention head."""
-    error = explained.sum_error
-    return {"largest_error": None if error is None else float(f"{error.max():.3g}")}
+    return {"largest_error": None if errors is None else float(f"{errors.max():.3g}")}
 
 
 def _gradients(found: dict[str, Curves], steps: int, gaps: Floats, seed: int) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def _noise(model: BioBlobs, chains: Chains, explained: Explained, seed: int) -> 
 
 def _table(
     explained: Explained,
+    errors: Floats | None,
     found: dict[str, Curves],
     removal: dict[str, Floats],
     hidden: Masking,
@@ -162,7 +166,7 @@ def _table(
             "target": explained.target,
             "probability": explained.chances.max(1),
             "blobs": explained.mask.sum(1),
-            "sum_error": np.nan if explained.sum_error is None else explained.sum_error,
+            "sum_error": np.nan if errors is None else errors,
             **{f"deletion_{name}": each.deletion_area for name, each in found.items()},
             **{f"insertion_{name}": each.insertion_area for name, each in found.items()},
             **removal,

@@ -11,13 +11,14 @@ import numpy as np
 
 from bioblobs.faithfulness.chains import Chains
 from bioblobs.faithfulness.curves import deletion_curve, insertion_curve
-from bioblobs.faithfulness.explained import Explained, chances, explain
 from bioblobs.faithfulness.masking import falls_without, masking
 from bioblobs.faithfulness.measurements import areas
+from bioblobs.faithfulness.passes import chances, explain
 from bioblobs.faithfulness.rankings import by_contribution
 from bioblobs.faithfulness.removal import IMPORTANCE, Curves, curves
 from bioblobs.faithfulness.stability import compare
 from bioblobs.faithfulness.statistics import mean_interval
+from bioblobs.inference.explained import Explained
 from bioblobs.io import write_json
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.store.array_file import write_array

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained, Floats
+from bioblobs.inference.explained import Explained, Floats
 
 Ranking = NDArray[np.int64]
 
@@ -21,7 +21,7 @@ def by_blobs(
     within: Floats,
     rng: np.random.Generator,
 ) -> Ranking:
-    """Blob after blob by ``values`` (P, S), in a blob by ``within`` (N,).
+    """Rank blob after blob by ``values`` (P, S), in a blob by ``within`` (N,).
 
     Residues in no blob contribute nothing: they come at random, after blobs of 0 and more, before those of
     less, which argue against the class.
@@ -34,17 +34,17 @@ def by_blobs(
 
 
 def by_contribution(chains: Chains, explained: Explained, rng: np.random.Generator) -> Ranking:
-    """Blob after blob by signed contribution (attention: importance), in a blob by membership."""
+    """Rank blob after blob by signed contribution (attention: importance), in a blob by membership."""
     return by_blobs(chains, explained.assignment, explained.contribution, explained.membership, rng)
 
 
 def by_score(chains: Chains, score: Floats, rng: np.random.Generator) -> Ranking:
-    """By a score a residue, highest first."""
+    """Rank residues by a score (N,), highest first."""
     return chains.order(-score, rng.random(len(score)))
 
 
 def at_random(chains: Chains, rng: np.random.Generator) -> Ranking:
-    """Every order of a chain's residues equally likely."""
+    """Rank residues at random, every order of a chain's residues equally likely."""
     return chains.order(rng.random(len(chains.protein)))
 
 

@@ -21,7 +21,7 @@ from bioblobs.faithfulness.curves import (
     insertion_curve,
     mirrored,
 )
-from bioblobs.faithfulness.explained import Explained, Floats, chances
+from bioblobs.faithfulness.passes import chances
 from bioblobs.faithfulness.rankings import (
     Ranking,
     at_random,
@@ -31,6 +31,7 @@ from bioblobs.faithfulness.rankings import (
     exchanged,
     patches,
 )
+from bioblobs.inference.explained import Explained, Floats
 from bioblobs.models.bioblobs import BioBlobs
 
 IMPORTANCE = "importance"
@@ -72,7 +73,7 @@ def rankings(
         return np.random.default_rng([seed, stream])
 
     dealt = exchanged(explained.contribution, explained.mask, rng(1))
-    anywhere = patches(chains, explained.sizes(chains), rng(2))
+    anywhere = patches(chains, explained.sizes, rng(2))
     return {
         IMPORTANCE: by_contribution(chains, explained, rng(0)),
         "random_blobs": by_blobs(chains, explained.assignment, dealt, explained.membership, rng(0)),
@@ -112,7 +113,7 @@ def top_blob(
     place = np.arange(len(chains))
     best = explained.top
     removed = explained.assignment == best[chains.protein]
-    size = explained.sizes(chains)[place, best]
+    size = explained.sizes[place, best]
     whole, usable = explained.chances.max(1), size < chains.lengths
 
     def fall(gone: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from sklearn.linear_model import LogisticRegression
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Floats
+from bioblobs.inference.explained import Floats
 from bioblobs.proteins.alphabet import SYMBOLS
 
 RADIUS = 10.0

@@ -1,4 +1,4 @@
-"""Do important blobs hold annotated residues (active or binding sites) more often than others do?
+"""Enrichment of annotated residues (active or binding sites) in important blobs.
 
 P chains, N residues, S blob slots.
 """
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained
 from bioblobs.faithfulness.rankings import exchanged
+from bioblobs.inference.explained import Explained
 
 DRAWS = 1000
 """Exchanges of importance behind the permutation test."""
@@ -26,7 +26,7 @@ def enrichment(
     """Odds of being a site, residues of important blobs against all others of the same chain.
 
     A blob is important if its importance is above the even share, one by the number of blobs. Odds ratio and
-    test are those of Mantel and Haenszel, one table a chain, the interval that of Robins, Breslow and
+    test are those of Mantel and Haenszel, one table per chain, the interval that of Robins, Breslow and
     Greenland (1986). They take residues for independent, which neighbours are not; so there is a second
     test that does not: importance exchanged at random among the blobs of each chain (one-sided).
 
@@ -91,7 +91,7 @@ def _permutation(
     slot = chains.protein[inside] * slots + explained.assignment[inside]
     held = np.bincount(slot, minlength=explained.mask.size).reshape(explained.mask.shape)
     density = np.bincount(chains.protein[site], minlength=len(chains)) / chains.lengths
-    excess = held - density[:, None] * explained.sizes(chains)
+    excess = held - density[:, None] * explained.sizes
     even = 1 / np.maximum(explained.mask.sum(1, keepdims=True), 1)
     importance, mask = explained.importance, explained.mask
     drawn = np.array([excess[exchanged(importance, mask, rng) > even].sum() for _ in range(DRAWS)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.site_controls import Background, learn_background
 from bioblobs.faithfulness.site_rankings import site_rankings
 from bioblobs.faithfulness.site_report import measure_sites
@@ -25,9 +25,9 @@ FRESH = 5
 def measure_splits(
     model: BioBlobs, untrained: Sequence[BioBlobs], store: Store, sites: Sites, seed: int
 ) -> dict[str, Any]:
-    """Measure validation and test chains, split by split."""
+    """Measure validation and test chains, split by split; ``not_found`` counts sites that the store lacks."""
     background = background_of(store, sites)
-    measured = {}
+    measured: dict[str, Any] = {"not_found": sites.counts()}
     for split in CHAINS:
         chains = chains_with_sites(store, split, sites)
         measured[split] = measure_model(model, untrained, chains, sites, background, seed)

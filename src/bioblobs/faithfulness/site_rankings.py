@@ -1,4 +1,4 @@
-"""Residues ranked by their blob's contribution, and by controls: how near the top are the annotated ones?
+"""Rankings of residues by their blob's contribution and by controls, and where they put annotated residues.
 
 P chains, N residues, S blob slots.
 """
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.rankings import Ranking, by_score, exchanged, patches
 from bioblobs.faithfulness.site_controls import Background, control_scores
+from bioblobs.inference.explained import Explained, Floats
 
 CONTRIBUTION = "contribution"
 BOTH = "depth_and_type"
@@ -58,7 +58,7 @@ def site_rankings(
     def rngs(stream: int) -> list[np.random.Generator]:
         return [np.random.default_rng([seed, stream, draw]) for draw in range(DRAWS)]
 
-    sizes = explained.sizes(chains)
+    sizes = explained.sizes
     made = {CONTRIBUTION: [blobs(explained.assignment, own, np.random.default_rng([seed, 20]))]}
     controls = control_scores(chains, background)
     for name, score in controls.items():
@@ -81,7 +81,7 @@ def blob_means(chains: Chains, explained: Explained, score: Floats) -> Floats:
     inside = explained.assignment >= 0
     slot = chains.protein[inside] * explained.mask.shape[1] + explained.assignment[inside]
     total = np.bincount(slot, score[inside], minlength=explained.mask.size).reshape(explained.mask.shape)
-    mean = total / np.maximum(explained.sizes(chains), 1)
+    mean = total / np.maximum(explained.sizes, 1)
     return np.where(explained.mask, 1 + mean - mean.min(), 0.0)
 
 
@@ -107,5 +107,5 @@ def residues_of_best(chains: Chains, explained: Explained, most: int) -> NDArray
     """(P, most) residues in the one, two, ... blobs that contribute most, or in all if there are fewer."""
     value = np.where(explained.mask, explained.contribution, -np.inf)
     order = np.argsort(-value, axis=1, kind="stable")
-    sizes = np.take_along_axis(explained.sizes(chains), order, 1).cumsum(1)
+    sizes = np.take_along_axis(explained.sizes, order, 1).cumsum(1)
     return sizes[:, np.minimum(np.arange(most), sizes.shape[1] - 1)]

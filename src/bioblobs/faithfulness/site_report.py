@@ -1,4 +1,4 @@
-"""All that is measured of contributions and annotated residues on one set of chains."""
+"""Measurements of contributions and annotated residues on one set of chains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained, Floats
 from bioblobs.faithfulness.site_enrichment import (
     enrichment,
     important_blobs,
@@ -24,6 +23,7 @@ from bioblobs.faithfulness.site_rankings import (
     share_held,
 )
 from bioblobs.faithfulness.statistics import Interval, mean_interval
+from bioblobs.inference.explained import Explained, Floats
 
 TOP = 3
 """Shares are measured for the one, two and three blobs that contribute most."""
@@ -110,7 +110,7 @@ def _odds_ratios(
 
     As many first residues as there are in important blobs. Null where it is infinite.
     """
-    important = explained.of_residues(chains, important_blobs(explained).astype(float)) > 0
+    important = explained.of_residues(important_blobs(explained).astype(float)) > 0
     count = np.bincount(chains.protein[important], minlength=len(chains))
     first = {name: [each.place < count[chains.protein] for each in drawn] for name, drawn in ranked.items()}
     first[CONTRIBUTION] = [important]

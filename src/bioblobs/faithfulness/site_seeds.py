@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.evaluation.over_seeds import spread
 
 CHAINS = ("val", "test")
 SUBSETS = {"all": "", "curated": ", M-CSA"}
 """Of the sites, and what the plot adds to the name of the chains."""
 FIELDS = ("data_split", "seed", "task", *CHAINS)
-DIGITS = 5
 
 
 def read_measurements(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -85,18 +84,10 @@ def _joined(parts: Sequence[Any]) -> Any:
         return None
     if not isinstance(parts[0], dict):
         alike = isinstance(parts[0], int) and len(set(parts)) == 1
-        return parts[0] if alike else _spread(parts)
+        return parts[0] if alike else spread(parts)
     if "value" not in parts[0]:
         return {key: _joined([part.get(key) for part in parts]) for key in parts[0]}
-    made = _spread([part["value"] for part in parts if part["value"] is not None])
+    made = spread([part["value"] for part in parts if part["value"] is not None])
     for end, name, outermost in (("low", "least_low_end", min), ("high", "greatest_high_end", max)):
         made[name] = outermost((part[end] for part in parts if part[end] is not None), default=None)
     return made
-
-
-def _spread(values: Sequence[float]) -> dict[str, float | None]:
-    """Mean, least and greatest."""
-    if not values:
-        return {"mean": None, "low": None, "high": None}
-    found = {"mean": np.mean(values), "low": np.min(values), "high": np.max(values)}
-    return {name: round(float(value), DIGITS) for name, value in found.items()}

@@ -1,19 +1,22 @@
-"""Do blobs and importance stay, when coordinates shake or another model is asked? P chains, N residues."""
+"""Stability of explanations under coordinate noise, and agreement of models. P chains, N residues."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import Explained, Floats
+from bioblobs.faithfulness.passes import explain
 from bioblobs.faithfulness.statistics import Interval, mean_interval, spearman
 from bioblobs.inference.device import device_of
+from bioblobs.inference.explained import Explained, Floats
 from bioblobs.models.bioblobs import BioBlobs
 
 NOISES = (0.1, 0.25, 0.5)
@@ -48,8 +51,8 @@ class Stability:
 
 def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
     """Agreement of two explanations, chain by chain."""
-    scores = [each.of_residues(chains, each.importance) for each in (one, other)]
-    signed = [each.of_residues(chains, each.contribution_to(one.target)) for each in (one, other)]
+    scores = [each.of_residues(each.importance) for each in (one, other)]
+    signed = [each.of_residues(each.contribution_to(one.target)) for each in (one, other)]
     both = (one.assignment >= 0) & (other.assignment >= 0)
     return Stability(
         blobs=rand_index(one.assignment, other.assignment, chains),
@@ -58,6 +61,17 @@ def compare(one: Explained, other: Explained, chains: Chains) -> Stability:
         contribution=spearman(signed[0], signed[1], chains.protein, len(chains)),
         same_class=(one.target == other.target).astype(float),
     )
+
+
+def agreements(models: Sequence[BioBlobs], chains: Chains) -> dict[str, list[float]]:
+    """Agreement of each two models, mean over chains: ``contribution``, ``blobs`` and ``same_class``."""
+    made = [explain(model, chains) for model in models]
+    pairs = [compare(one, other, chains) for one, other in itertools.combinations(made, 2)]
+    return {
+        name: [pd.Series(getattr(pair, name)).mean() for pair in pairs]  # NaN left out
+        for name in ("contribution", "blobs", "same_class")
+        if pairs
+    }
 
 
 def rand_index(one: NDArray[np.int64], other: NDArray[np.int64], chains: Chains) -> Floats:

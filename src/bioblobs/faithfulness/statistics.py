@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from bioblobs.faithfulness.explained import Floats
+from bioblobs.inference.explained import Floats
 
 Interval = dict[str, float | None]
 RESAMPLES = 2000

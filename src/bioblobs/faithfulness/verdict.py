@@ -1,6 +1,6 @@
-"""Can importance be believed? Five checks of what was measured, and one verdict over all of them.
+"""Five checks of what was measured, and one verdict over all of them: can importance be believed?
 
-Imports no torch: the report, which has none, asks too.
+Imports no torch, because the report, which has none, calls it too.
 """
 
 from __future__ import annotations

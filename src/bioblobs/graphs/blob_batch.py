@@ -18,7 +18,7 @@ from bioblobs.proteins.geometry import CA_ATOM
 def blob_batch(
     batch: ProteinBatch, assignment: Tensor, slots: int, largest: int
 ) -> tuple[ProteinBatch, Tensor]:
-    """Each blob as a protein of its own: its residues in chain order, neighbours found among them alone.
+    """Make each blob a protein of its own: its residues in chain order, neighbours found among them alone.
 
     Blob s of protein b is protein ``b * slots + s`` of the result; those of empty slots have no residue.
     Places in the chain stay, so that a gap between members remains visible as one.

@@ -54,7 +54,7 @@ NodeFeatures = tuple[Tensor, Tensor]
 def build_graph(
     batch: ProteinBatch, edge_scalars: int = 32, nodes: NodeFeatures | None = None
 ) -> ResidueGraph:
-    """Features of a whole batch at once (algorithm, section 1).
+    """Compute the features of a whole batch at once (algorithm, section 1).
 
     Args:
         edge_scalars: width e of the edge scalars, even: half radial basis, half sequence offset.

@@ -25,7 +25,7 @@ Forward = Callable[[BioBlobs, ProteinBatch], Prediction]
 
 
 def plain_forward(model: BioBlobs, batch: ProteinBatch) -> Prediction:
-    """The model as it is."""
+    """Predict with the model as it is."""
     prediction: Prediction = model(batch)
     return prediction
 

@@ -46,7 +46,7 @@ class PyGModel(nn.Module):
         readout = model.readout
         if not isinstance(readout, AdditiveReadout):
             raise BioBlobsError(
-                "pyg_explain: this model's head does not add up; use one of model.head=additive"
+                "pyg_explain: this model's head does not add up; train with model.head=additive"
             )
         if not readout.centred:
             raise BioBlobsError(

@@ -7,7 +7,6 @@ Residue indices count from 0 in the order of the store, which leaves out residue
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.chain import Blob, Chain, worth
 from bioblobs.inference.device import on_cpu
-from bioblobs.inference.predict import probabilities
+from bioblobs.inference.explained import Explained
 from bioblobs.models.bioblobs import BioBlobs, Prediction
 from bioblobs.proteins.alphabet import decode
 from bioblobs.store.arrays import Packed
@@ -44,31 +43,6 @@ def by_class(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, f
     return {name: _rounded(value) for name, value in zip(classes, values.tolist(), strict=True)}
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """A prediction as arrays: B proteins, N residues, S slots, C classes."""
-
-    slot: NDArray[np.int64]  # (N,)
-    membership: NDArray[np.float32]  # (N,)
-    seeds: NDArray[np.bool_]  # (N,)
-    mask: NDArray[np.bool_]  # (B, S)
-    importance: NDArray[np.float64]  # (B, S)
-    contributions: NDArray[np.float64] | None  # (B, S, C)
-    codes: NDArray[np.int64] | None  # (B, S)
-
-    @staticmethod
-    def of(made: Prediction) -> _Pass:
-        return _Pass(
-            slot=made.blobs.assignment.numpy(),
-            membership=made.blobs.membership.numpy(),
-            seeds=made.blobs.seeds.numpy(),
-            mask=made.blobs.mask.numpy(),
-            importance=made.importance.double().numpy(),
-            contributions=None if made.contributions is None else made.contributions.double().numpy(),
-            codes=None if made.codes is None else made.codes.numpy(),
-        )
-
-
 def chain_records(store: Packed, ids: Sequence[str], batch: ProteinBatch, made: Prediction) -> list[Chain]:
     """The records of the proteins of a batch.
 
@@ -78,29 +52,25 @@ def chain_records(store: Packed, ids: Sequence[str], batch: ProteinBatch, made: 
         ids: name of every protein in the store.
         batch: on the CPU, as ``made`` is.
     """
-    chance = probabilities(made.logits, store.multilabel)
-    explained = made.logits.argmax(-1).tolist()
-    logits = made.logits.double().numpy()
-    if not store.multilabel:  # as contributions are: softmax ignores what all classes share
-        logits = logits - logits.mean(-1, keepdims=True)
     bounds = np.searchsorted(batch.batch.numpy(), np.arange(batch.num_proteins + 1))
-    arrays = _Pass.of(made)
+    arrays = Explained.of(batch, made, store.multilabel)
+    explained = [store.classes[target] for target in arrays.target.tolist()]
     return [
         Chain(
             id=ids[row],
             length=int(bounds[place + 1] - bounds[place]),
             true=_true_classes(store, row),
-            predicted=_predicted_classes(store, chance[place]),
-            explained=store.classes[explained[place]],
-            probabilities=by_class(store.classes, chance[place]),
-            logits=by_class(store.classes, logits[place]),
+            predicted=_predicted_classes(store, arrays.chances[place]),
+            explained=explained[place],
+            probabilities=by_class(store.classes, arrays.chances[place]),
+            logits=by_class(store.classes, arrays.logits[place]),
             blobs=_blobs(
                 store,
                 row,
                 arrays,
                 place,
                 slice(bounds[place], bounds[place + 1]),
-                store.classes[explained[place]],
+                explained[place],
             ),
         )
         for place, row in enumerate(batch.proteins.tolist())
@@ -119,7 +89,7 @@ def _rounded(value: float) -> float:
     return round(float(value), DIGITS) + 0.0
 
 
-def _blobs(store: Packed, row: int, made: _Pass, place: int, span: slice, explained: str) -> list[Blob]:
+def _blobs(store: Packed, row: int, made: Explained, place: int, span: slice, explained: str) -> list[Blob]:
     """Blobs of a protein by rank; equal ones in the order in which they were grown.
 
     Args:
@@ -140,14 +110,14 @@ def _blobs(store: Packed, row: int, made: _Pass, place: int, span: slice, explai
             contribution=to_class[s],
             contributions=every[s],
             code=None if made.codes is None else int(made.codes[place, s]),
-            **_members(store, row, np.flatnonzero(made.slot[span] == s), made, span),
+            **_members(store, row, np.flatnonzero(made.assignment[span] == s), made, span),
         )
         for rank, s in enumerate(slots, start=1)
     ]
 
 
 def _members(
-    store: Packed, row: int, residues: NDArray[np.int64], made: _Pass, span: slice
+    store: Packed, row: int, residues: NDArray[np.int64], made: Explained, span: slice
 ) -> dict[str, Any]:
     at = store.offsets[row] + residues
     return {

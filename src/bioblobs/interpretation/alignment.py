@@ -16,14 +16,14 @@ import tmtools
 from numpy.typing import NDArray
 
 from bioblobs.interpretation.residues import Residues
-from bioblobs.interpretation.superposition import one_a_protein
+from bioblobs.interpretation.superposition import one_per_protein
 
 MEMBERS = 6
 """Blobs of a code that are aligned, at most; drawn at random, one per protein."""
 SMALLEST = 5
 """Residues that TM-align needs."""
 SETS = 3
-"""Control sets a code."""
+"""Control sets per code."""
 POOL = 2000
 """Blobs that the control sets are drawn from, at most."""
 Ints = NDArray[np.int64]
@@ -41,7 +41,7 @@ def align_blobs(residues: Residues, members: pd.DataFrame, seed: int) -> dict[in
     found: dict[int, dict[str, Any]] = {}
     for code in np.unique(codes).tolist():
         rng = np.random.default_rng([seed, code])
-        chosen = one_a_protein(proteins, np.flatnonzero(codes == code), MEMBERS, rng)
+        chosen = one_per_protein(proteins, np.flatnonzero(codes == code), MEMBERS, rng)
         if len(chosen) < 2:
             continue
         pairs = _all_pairs([traces[i] for i in chosen])
@@ -64,7 +64,7 @@ def tm_align(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[f
 
 
 def _all_pairs(traces: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(n, n, 3) what :func:`tm_align` says of each pair."""
+    """(n, n, 3) results of :func:`tm_align` for each pair."""
     n = len(traces)
     pairs = np.zeros((n, n, 3))
     for i, j in itertools.combinations(range(n), 2):

@@ -51,7 +51,7 @@ def describe_codes(
     seed: int,
     scorecard: NDArray[np.float64] | None = None,
 ) -> CodeReport:
-    """Every code in use, most used first, and all residues as background.
+    """Describe every code in use, most used first, and all residues as background.
 
     Args:
         rows: rows of the store that ``records`` are of.

@@ -39,7 +39,7 @@ def shares(residues: Residues, at: NDArray[np.int64] | slice) -> dict[str, dict[
 def against_background(
     residues: Residues, members: pd.DataFrame, seed: int, moves: int = MOVES
 ) -> dict[int, list[dict[str, Any]]]:
-    """For each code what it holds more or less of than chance: log2 ratio, p and corrected p.
+    """Test what each code holds more or less of than chance: log2 ratio, p and corrected p.
 
     The ratio is of residues found to residues expected, both raised by one half. Expected: the mean over
     all places along the chain. P-values are two-sided and Benjamini-Hochberg corrected over all codes and
@@ -61,7 +61,7 @@ def against_background(
 def _test(
     residues: Residues, part: pd.DataFrame, rng: np.random.Generator, moves: int
 ) -> list[dict[str, Any]]:
-    """One row a feature; ``part`` is the code's rows of the member table."""
+    """One row per feature; ``part`` is the code's rows of the member table."""
     observed, expected = np.zeros((2, len(FEATURES)))
     moved = np.zeros((moves, len(FEATURES)), np.int32)
     held = 0
@@ -101,7 +101,7 @@ def _counts_at_every_shift(residues: Residues, protein: int, places: NDArray[np.
 
 
 def _features(residues: Residues, at: NDArray[np.int64] | slice) -> NDArray[np.bool_]:
-    """(n, F) whether each residue has each of :data:`FEATURES`."""
+    """(n, F) True where a residue has a feature of :data:`FEATURES`."""
     types, structure = residues.types[at], residues.structure[at]
     return np.concatenate(
         [np.eye(len(SYMBOLS), dtype=bool)[types], np.eye(len(STRUCTURES), dtype=bool)[structure]], 1

@@ -29,7 +29,7 @@ def class_membership(classes: list[str], records: Sequence[Chain]) -> NDArray[np
 
 
 def holders(members: pd.DataFrame, proteins: int) -> tuple[list[int], NDArray[np.bool_]]:
-    """Codes in use, ascending, and (P, K) which protein holds which."""
+    """Codes in use, ascending, and (P, K) True where a protein holds the code."""
     codes, column = np.unique(members["code"].to_numpy(int), return_inverse=True)
     holds = np.zeros((proteins, len(codes)), bool)
     holds[members["protein"].to_numpy(int), column] = True
@@ -37,7 +37,7 @@ def holders(members: pd.DataFrame, proteins: int) -> tuple[list[int], NDArray[np
 
 
 def enrichment_table(holds: NDArray[np.bool_], has: NDArray[np.bool_]) -> pd.DataFrame:
-    """One row a pair of a code (column of ``holds``) and a class (of ``has``), with p and corrected p.
+    """One row per pair of a code (column of ``holds``) and a class (of ``has``), with p and corrected p.
 
     Fisher's exact test, one-sided: the upper tail of the hypergeometric distribution.
     Benjamini-Hochberg over all pairs; a class that no protein has makes none.

@@ -1,4 +1,4 @@
-"""Which blobs hold which code."""
+"""Tables of blobs and of the codes that they hold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def blob_table(records: Sequence[Chain]) -> pd.DataFrame:
 
 
 def member_table(records: Sequence[Chain]) -> pd.DataFrame:
-    """One row per blob that has a code: what :func:`blob_table` says, its slot, seed and residues."""
+    """One row per blob that has a code: the columns of :func:`blob_table`, its slot, seed and residues."""
     rows = [(blob.slot, blob.seed, blob.residues) for record in records for blob in record.grown]
     extra = pd.DataFrame(rows, columns=["slot", "seed", "residues"])
     blobs = pd.concat([blob_table(records), extra], axis=1)

@@ -1,4 +1,4 @@
-"""The sequence around a code's seed residues, counted: what a sequence logo draws.
+"""The sequence around a code's seed residues, counted by place, for a sequence logo.
 
 Blobs differ in size and are not aligned to one another; what they share is the residue that each grew
 from. So residues are counted by their place before and after it, along the chain.

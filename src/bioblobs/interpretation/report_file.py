@@ -126,7 +126,7 @@ class Report:
 
     @property
     def base(self) -> pd.Series[float]:
-        """By class: what it has before any blob is read; NaN with an attention head."""
+        """Logit of each class before any blob is read; NaN with an attention head."""
         return pd.Series(self.content["explanation"]["base"] or {}, list(self.classes), dtype=float)
 
     @cached_property
@@ -138,7 +138,7 @@ class Report:
 
     @cached_property
     def scorecard(self) -> pd.DataFrame:
-        """One row per code in use, one column per class: what a blob of that code contributes; else NaN."""
+        """One row per code in use, one column per class: contribution of a blob of that code; else NaN."""
         rows = [{"code": code["code"], **(code["evidence"] or {})} for code in self._codes]
         return _by(rows, ["code"], list(self.classes)).astype(float)
 

@@ -1,4 +1,4 @@
-"""What the stage ``interpret`` leaves: the report's content, files, plots and printed lines."""
+"""Results of the stage ``interpret``: the report's content, files, plots and printed lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a code a piece of structure? C-alphas around its seeds, superposed, against blobs of other codes.
+"""Superposition of C-alphas around a code's seeds, compared with blobs of other codes.
 
 Windows of 15 residues around the seeds are superposed in pairs by Biotite (Kabsch 1976). How tight a code
 is, is the mean RMSD over its pairs, compared with that of sets of as many blobs of other codes: once drawn
@@ -54,7 +54,7 @@ def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> d
     found: dict[int, dict[str, Any]] = {}
     for code, group in places.groupby(blobs["code"].to_numpy(int)):
         rng = np.random.default_rng([seed, int(str(code))])
-        chosen = one_a_protein(blobs["protein"].to_numpy(int), group.to_numpy(), MEMBERS, rng)
+        chosen = one_per_protein(blobs["protein"].to_numpy(int), group.to_numpy(), MEMBERS, rng)
         if len(chosen) < 2:
             continue
         rmsd = rmsd_matrix(traces[chosen])
@@ -79,7 +79,7 @@ def superpose_windows(residues: Residues, members: pd.DataFrame, seed: int) -> d
     return found
 
 
-def one_a_protein(
+def one_per_protein(
     protein: NDArray[np.int64], group: NDArray[np.int64], most: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """At most ``most`` of the places ``group``, drawn at random, no two of one protein."""

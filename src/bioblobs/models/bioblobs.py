@@ -22,7 +22,6 @@ from bioblobs.models.readout import AdditiveReadout, AttentionReadout, Reading
 from bioblobs.models.selects import OtherSelect
 
 BlobInput = Literal["quantised", "raw"]
-BlobView = Literal["alone", "context"]
 Pooling = Literal["sum", "mean", "max"]
 
 

@@ -55,7 +55,7 @@ class GVPLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Algorithm, section 2 (Jing et al. 2021): ``num_layers`` GVP layers, then one GVP to D scalars.
+    """GVP-GNN (algorithm, section 2; Jing et al. 2021): ``num_layers`` layers, then one GVP to D scalars.
 
     Args:
         node_in_dim: must be the (6, 3) that :func:`~bioblobs.graphs.residue_graph.build_graph` makes.

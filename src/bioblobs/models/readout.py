@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-Head = Literal["additive", "full", "blobs"]
-
 
 class Reading(NamedTuple):
     """Logits of each protein, and what they are made of."""

@@ -1,4 +1,4 @@
-"""Partitions that are not learned, or are of another kind: what the partitioner is compared with.
+"""Baselines of the partitioner: partitions that are not learned, or are of another kind.
 
 Each has the partitioner's ``partition`` and its place in the model (``model.partition``). Shapes: B proteins,
 N residues (flat), E symmetrised edges, S slots, D embedding width.
@@ -19,7 +19,7 @@ from bioblobs.models.partitioner import Blobs
 from bioblobs.ops.growth.reference import best
 
 TABLE_SEED = 0
-"""Of the numbers that evaluation takes for random ones."""
+"""Seed of the table of numbers that evaluation takes for random ones."""
 RATIO = 0.5
 """Share of the residues that TopKPooling keeps (PyG's default)."""
 
@@ -55,7 +55,8 @@ class WholeChain(OtherSelect):
         self, x: Tensor, edge_index: Tensor, batch: Tensor, size: int, longest: int | None = None
     ) -> Blobs:
         """Take all residues; the first one stands for the seed."""
-        return _blobs(x.float(), torch.zeros_like(batch), batch, size, 1, _first(batch))
+        starts = Layout(batch, size, longest).starts
+        return _blobs(x.float(), torch.zeros_like(batch), batch, size, 1, starts)
 
 
 class TopResidues(OtherSelect):
@@ -138,13 +139,6 @@ class RandomBlobs(OtherSelect):
         table = torch.from_numpy(1 - rng.random((layout.longest, shape[0]))).float().to(device)
         place = layout.index - layout.spread(layout.starts)
         return table.index_select(0, place).t(), sizes[:, None].expand(-1, layout.size)
-
-
-def _first(batch: Tensor) -> Tensor:
-    """First residue of each protein, (B,)."""
-    start = torch.ones_like(batch, dtype=torch.bool)
-    start[1:] = batch.diff() > 0
-    return start.nonzero().squeeze(-1)
 
 
 def _blobs(x: Tensor, assignment: Tensor, batch: Tensor, size: int, slots: int, seeds: Tensor) -> Blobs:

@@ -1,6 +1,6 @@
 """The C++ sources in the folders beside this file, compiled at first use and loaded.
 
-All it takes is GCC (``c++``, or what the variable CXX names; 9 or later, on processors with bf16 10) and some
+It takes GCC (``c++``, or what the variable CXX names; 9 or later, on processors with bf16 10) and some
 seconds, once for each version of the sources and kind of processor; the library lies in the user's cache
 folder. Without it, or on a processor that is not an x86 with AVX2, the model takes torch's operations.
 
@@ -23,12 +23,13 @@ from pathlib import Path
 import torch
 
 SOURCES = sorted(Path(__file__).parent.glob("*/*.cpp"))
+HEADERS = sorted(Path(__file__).parent.rglob("*.h"))
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-shared"]
 OF_PROCESSOR = {
     "AVX512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
     "AVX2": ["-mavx2", "-mfma"],
 }
-"""By what torch calls the processor."""
+"""Flags by torch's name for the processor's instructions."""
 
 
 def library() -> ctypes.CDLL | None:
@@ -74,7 +75,7 @@ def _found() -> tuple[ctypes.CDLL | None, str | None]:
 
 def _built(compile_with: list[str]) -> Path:
     """Path of the library that this command makes of the sources; compiled if missing."""
-    read = [path.read_bytes() for path in (*SOURCES, Path(__file__).with_name("tiles.h"))]
+    read = [path.read_bytes() for path in (*SOURCES, *HEADERS)]
     key = hashlib.sha256(
         b"\0".join([*read, _output([compile_with[0], "--version"]), repr(compile_with).encode()])
     )

@@ -267,18 +267,6 @@ inline Vector exponential(Vector x) {
     return p * (Vector)power;
 }
 
-// 2^x within 3e-7 of it for x from -126 to 127: the nearest whole power times a polynomial of least relative error.
-inline Vector power_of_two(Vector x) {
-    const float magic = 12582912.f + 127.f;  // 1.5 * 2^23: its sum with x ends in the bits of the exponent
-    Vector shifted = x + magic, r = x - (shifted - magic);  // |r| <= 1 / 2
-    Vector p = r * 1.327646896e-3f + 9.675540961e-3f;
-    p = p * r + 5.550713465e-2f;
-    p = p * r + 2.402212024e-1f;
-    p = p * r + 6.931469440e-1f;
-    p = p * r + 1.f;
-    return p * (Vector)((Ints)shifted << 23);
-}
-
 inline Vector sigmoid(Vector x) { return 1.f / (1.f + exponential(-x)); }
 
 inline Vector root(Vector x) {

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import open_text, writing
 from bioblobs.similarity.hits import Hits
 
 
@@ -33,7 +34,8 @@ def call(command: Sequence[str]) -> None:
 
 def write_fasta(path: Path, sequences: Sequence[str]) -> None:
     """Write sequences, each named by its place."""
-    path.write_text("".join(f">{place}\n{sequence}\n" for place, sequence in enumerate(sequences)))
+    with writing(path), open_text(path) as file:
+        file.writelines(f">{place}\n{sequence}\n" for place, sequence in enumerate(sequences))
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from biotite.sequence import ProteinSequence
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.io import open_text, writing
 from bioblobs.proteins.alphabet import decode, encode
 from bioblobs.similarity.external import as_hits, call, read_table
 from bioblobs.similarity.hits import Hits
@@ -32,7 +33,9 @@ def search(sequences: Sequence[str], ca: Sequence[NDArray[np.float32]], threads:
         folder = Path(name)
         (folder / "chains").mkdir()
         for place, (sequence, atoms) in enumerate(zip(sequences, ca, strict=True)):
-            (folder / "chains" / f"{place}.pdb").write_text(ca_pdb(sequence, atoms))
+            path = folder / "chains" / f"{place}.pdb"
+            with writing(path), open_text(path) as file:
+                file.write(ca_pdb(sequence, atoms))
         chains = str(folder / "chains")
         options = {
             "--alignment-type": "1",

@@ -5,7 +5,9 @@ Searches use processes, because TM-align keeps its state in globals: threads of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +64,16 @@ def tm_score(pair: Pair) -> tuple[float, float]:
     return max(found.by_first, found.by_second), found.aligned / len(pair[0])
 
 
+def _scores(pairs: list[Pair]) -> list[tuple[float, float]]:
+    return [tm_score(pair) for pair in pairs]
+
+
+def _in_chunks(pool: Executor, pairs: list[Pair]) -> Iterator[tuple[float, float]]:
+    """Compute :func:`tm_score` of all pairs, in order."""
+    chunks = [pairs[start : start + _CHUNK] for start in range(0, len(pairs), _CHUNK)]
+    return chain.from_iterable(pool.map(_scores, chunks))
+
+
 def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: int) -> Hits:
     """Find pairs at TM-score ``threshold`` or more, as many as single linkage needs.
 
@@ -77,7 +89,7 @@ def linked_pairs(ca: Sequence[NDArray[np.float32]], threshold: float, threads: i
         for start in range(0, len(pairs), batch):
             group = pairs[start : start + batch]
             todo = [(a, b) for a, b, _ in group if not joined.connected(a, b)]
-            work = pool.map(tm_score, [(chains[a], chains[b]) for a, b in todo], chunksize=_CHUNK)
+            work = _in_chunks(pool, [(chains[a], chains[b]) for a, b in todo])
             for (a, b), (score, coverage) in zip(todo, work, strict=True):
                 if score >= threshold:
                     joined.merge(a, b)
@@ -93,6 +105,6 @@ def nearest_pairs(
     names = [[states(xyz) for xyz in chains] for chains in (queries, targets)]
     pairs = candidates(names[0], names[1], most, np.inf, threads)
     with worker_processes(threads, _REMEDY) as pool:
-        work = pool.map(tm_score, ((queries[a], targets[b]) for a, b, _ in pairs), chunksize=_CHUNK)
+        work = _in_chunks(pool, [(queries[a], targets[b]) for a, b, _ in pairs])
         scores = list(tqdm(work, "TM-align", len(pairs), unit="pair", mininterval=1))
     return Hits.of((a, b, *score) for (a, b, _), score in zip(pairs, scores, strict=True))

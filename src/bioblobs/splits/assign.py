@@ -28,7 +28,7 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Which split each of P chains is in, and why.
+    """Split of each of P chains, and the reasons.
 
     Attributes:
         splits: (P,) "train", "val" or "test".

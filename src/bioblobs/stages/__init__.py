@@ -1,1 +1,1 @@
-"""One thin module a DVC stage."""
+"""Thin modules: one per DVC stage, and one per measurement that needs trainings of its own."""

@@ -14,7 +14,7 @@ from bioblobs.sources.shake_files import ensure_files, shake_root
 
 
 def run(config: Config, paths: Paths) -> None:
-    """Have the files of the data set; other sources need none, and get the folder that DVC expects."""
+    """Fetch the files of the data set; for other sources, make the folder that DVC expects."""
     data = config.data
     root = shake_root(data.data_dir, data.dataset_name)
     root.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def run(config: Config, paths: Paths) -> None:
 
 
 def _keep_out_of_git(folder: Path) -> None:
-    """DVC adds outputs that it does not cache to git with every experiment, unless git ignores them."""
+    """Ignore the folder: DVC adds outputs that it does not cache to git with every experiment."""
     with contextlib.suppress(OSError):  # a read-only data_dir is no work tree
         if not (folder / ".gitignore").exists():
             write_text(folder / ".gitignore", "*\n")

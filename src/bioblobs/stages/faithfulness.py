@@ -1,4 +1,4 @@
-"""DVC stage ``faithfulness``: is importance true of the model, and of the structures that it is given?"""
+"""DVC stage ``faithfulness``: tests of importance, on the model and on the structures that it is given."""
 
 from __future__ import annotations
 

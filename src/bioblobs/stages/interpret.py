@@ -1,4 +1,4 @@
-"""DVC stage ``interpret``: which parts of the test proteins decided, and what the codes stand for."""
+"""DVC stage ``interpret``: explanations of the test proteins, and a description of every code."""
 
 from __future__ import annotations
 

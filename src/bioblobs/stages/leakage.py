@@ -1,4 +1,4 @@
-"""DVC stage ``leakage``: how alike val and test chains are to training chains."""
+"""DVC stage ``leakage``: similarity of val and test chains to training chains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bioblobs.store.packed import open_store
 
 @with_sums
 def run(config: Config, paths: Paths) -> None:
-    """Write the nearest training chain of each val and test chain, and how alike they are."""
+    """Write the nearest training chain of each val and test chain, and their similarity."""
     store = open_store(paths.prepared, config.data.identity())
     rows = [store.rows(name) for name in HELD_OUT]
     held, train = np.concatenate(rows), store.rows("train")

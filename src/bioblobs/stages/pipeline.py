@@ -15,8 +15,11 @@ from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.stages import download
-from bioblobs.stages.in_order import prepare_once, run_stages
-from bioblobs.stages.run_folder import RUN_CONFIG, folder_to_resume, new_run_folder, store_path
+from bioblobs.stages.runs import run_folder
+from bioblobs.stages.runs.in_order import prepare_once, run_stages
+
+RUNS = Path("outputs") / "partoken-multistage"
+"""Folder of the runs, one folder per data set in it."""
 
 
 def run(args: Sequence[str]) -> Path:
@@ -24,25 +27,16 @@ def run(args: Sequence[str]) -> Path:
 
     ``--resume FOLDER`` goes on with a run that was interrupted, with the parameters that it was begun with.
     """
-    folder = folder_to_resume(args)
-    flags = ["--config", str(folder / RUN_CONFIG)] if folder else as_flags(args)
+    folder = run_folder.folder_to_resume(args)
+    resumed = folder is not None
+    flags = ["--config", str(folder / run_folder.RUN_CONFIG)] if folder else as_flags(args)
     config, _ = parse("BioBlobs multi-stage training", flags)
     if config.train.num_nodes > 1:
-        raise BioBlobsError(
-            f"train.num_nodes: {config.train.num_nodes}, but this script runs on one machine; "
-            "docs/several_devices.md has the commands for several"
-        )
+        raise BioBlobsError("train.num_nodes: expected 1 in this script; docs/several_devices.md has others")
     download.run(config, Paths())
-    resumed = folder is not None
-    prepared = str(store_path(config))
-    parent = Path("outputs") / "partoken-multistage" / config.data.dataset_name
-    folder = folder or new_run_folder(parent, as_yaml(config))
-    paths = Paths(
-        prepared=prepared,
-        output=str(folder),
-        metrics=str(folder / "metrics"),
-        plots=str(folder / "plots"),
-    )
+    prepared = run_folder.store_path(config)
+    folder = folder or run_folder.new_run_folder(RUNS / config.data.dataset_name, as_yaml(config))
+    paths = run_folder.run_paths(folder, prepared)
     print(f"{'going on with' if resumed else 'writing to'} {folder}", flush=True)
     try:
         try:

@@ -1,14 +1,12 @@
 """Sanity check that needs another training: labels that mean nothing (`make sanity`).
 
 No stage of dvc.yaml: it takes as long as the default run's training. The trained model is the one that
-`dvc repro` left; the other sees the same proteins and is trained by the same stages. Other seeds:
-`make seeds`.
+`dvc repro` left; the other sees the same proteins and is trained by the same stages.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from bioblobs.inference.process import begin
 from bioblobs.io import write_json
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.stages import init_codebook
+from bioblobs.stages.runs.run_folder import path_words
 from bioblobs.store.packed import open_store
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
@@ -41,22 +40,21 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     print(f"== training {PERMUTED}", flush=True)
     others = {PERMUTED: trained(args, place)}
     chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
-    metrics = {"split": keys.split, "proteins": len(chains), **compare_models(model, others, chains, seed)}
-    write_json(Path(paths.metrics) / "sanity.json", metrics)
-    print(f"written: {Path(paths.metrics) / 'sanity.json'}")
+    about, target = {"split": keys.split, "proteins": len(chains)}, Path(paths.metrics) / "sanity.json"
+    write_json(target, about | compare_models(model, others, chains, seed))
+    print(f"written: {target}")
 
 
 def trained(args: Sequence[str], paths: Paths) -> BioBlobs:
     """Run the training stages at these paths, and return their model."""
-    flags = [*args, *(f"--paths.{name}={value}" for name, value in vars(paths).items())]
+    flags = [*args, *path_words(vars(paths))]
     Stage0CLI(["fit", *flags])
     init_codebook.run(*parse(__doc__ or "", flags))
     Stage1CLI(["fit", *flags])
     return load_model(paths.final_checkpoint(1))[0]
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str]) -> None:
     """Command line of the check."""
-    words = list(sys.argv[1:] if args is None else args)
     with one_line_errors():
-        run(*parse(__doc__ or "", words), words)
+        run(*parse(__doc__ or "", args), args)

@@ -6,7 +6,6 @@ No stage of dvc.yaml: it takes as many default runs as there are seeds. Each see
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.evaluation.over_seeds import measures, over_seeds, spread, table
 from bioblobs.faithfulness.chains import Chains, chosen_rows
-from bioblobs.faithfulness.seed_runs import between, measures, over_seeds, table
+from bioblobs.faithfulness.stability import agreements
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json, write_table
-from bioblobs.stages import seed_folders
+from bioblobs.stages.runs import seed_folders
 from bioblobs.store.packed import open_store
 
 
@@ -40,24 +40,20 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     runs = {seed: measures(folder) for seed, folder in folders.items()}
     loaded = [load_model(folder / seed_folders.FINAL) for folder in folders.values()]
     card = loaded[list(folders).index(min(folders))][1]
-    write_json(
-        Path(paths.metrics) / "seeds.json",
-        {
-            "split": keys.split,
-            "proteins": len(chains),
-            "seeds": list(folders),
-            "made_with": {"architecture": card["architecture"], "data": card["data"]},
-            "over_seeds": over_seeds(runs),
-            "between": between([model for model, _ in loaded], chains),
-            "runs": {str(seed): values for seed, values in runs.items()},
-        },
-    )
+    pairs = agreements([model for model, _ in loaded], chains)
+    content = {
+        **{"split": keys.split, "proteins": len(chains), "seeds": list(folders)},
+        "made_with": {key: card[key] for key in ("architecture", "data")},
+        "over_seeds": over_seeds(runs),
+        "between": {name: spread(values) for name, values in pairs.items()},
+        "runs": {str(seed): values for seed, values in runs.items()},
+    }
+    write_json(Path(paths.metrics) / "seeds.json", content)
     write_table(Path(paths.plots) / "seeds.csv", table(runs))
     print(f"written: {Path(paths.metrics) / 'seeds.json'}")
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str]) -> None:
     """Command line of the comparison."""
-    words = list(sys.argv[1:] if args is None else args)
     with one_line_errors():
-        run(*parse(__doc__ or "", words), words)
+        run(*parse(__doc__ or "", args), args)

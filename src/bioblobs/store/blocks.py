@@ -22,7 +22,7 @@ RESIDUE_ARRAYS: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
     "insertion_codes": (np.dtype("S1"), ()),
     "chain_ids": (np.dtype("S4"), ()),
 }
-"""Arrays that are a protein's own, under the names of its record: dtype, shape a residue."""
+"""Arrays that are a protein's own, under the names of its record: dtype, shape per residue."""
 EDGE_ARRAYS: dict[str, np.dtype[Any]] = {"neighbours": np.dtype("<i4"), "mutual": np.dtype("?")}
 """Arrays with one column per neighbour."""
 EMBEDDINGS, EMBEDDING_TYPE = "embeddings", np.dtype("<f2")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import own_folder, put_in_place, scratch_of
+from bioblobs.io import own_folder, put_in_place, scratch_of, unlock, writing
 from bioblobs.proteins.record import Protein
 from bioblobs.store.array_file import HEADER, ArrayEntry, ArrayFile, write_array
 from bioblobs.store.blocks import (
@@ -56,7 +55,8 @@ class StoreWriter:
         self.moved = False
 
     def __enter__(self) -> StoreWriter:
-        self.lock = own_folder(self.scratch, "preparing this store")
+        with writing(self.path):
+            self.lock = own_folder(self.scratch, "preparing this store", self.path)
         for name, dtype in [*((n, d) for n, (d, _) in RESIDUE_ARRAYS.items()), *EDGE_ARRAYS.items()]:
             self.files[name] = ArrayFile(self.scratch / f"{name}.npy", dtype)
         if self.embedding_dim:
@@ -71,7 +71,7 @@ class StoreWriter:
                 file.file.close()
         if not self.moved:  # else another process may have begun its own of this name
             shutil.rmtree(self.scratch, ignore_errors=True)
-        os.close(self.lock)
+        unlock(self.lock)
         if isinstance(error, OSError) and error.errno in FULL:
             raise BioBlobsError(
                 f"{self.path}: no room to write the store ({error.strerror}); nothing was left behind"

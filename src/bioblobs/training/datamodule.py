@@ -25,7 +25,7 @@ class ProteinDataModule(LightningDataModule):
 
     Args:
         prepared: folder of the store.
-        batch_size: most proteins a batch.
+        batch_size: most proteins per batch.
         max_residues: most residues per batch.
         num_workers: processes that make batches.
         order_seed: of the order of training proteins.
@@ -61,7 +61,7 @@ class ProteinDataModule(LightningDataModule):
         return {"epoch": self.trainer.current_epoch, "batches": progress.ready}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Called before the first loader is made."""
+        """Restore the place in the epoch; Lightning calls this before the first loader is made."""
         self._done = dict(state_dict)
 
     def train_dataloader(self) -> DataLoader[ProteinBatch]:

@@ -22,8 +22,8 @@ from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
 from bioblobs.models.processes import sum_over_processes
-from bioblobs.training.augmentation import augmented
-from bioblobs.training.divergence import diverged
+from bioblobs.proteins.alphabet import UNKNOWN
+from bioblobs.training.divergence import Losses
 from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
 
@@ -70,9 +70,10 @@ class BlobModule(LightningModule):
         self.monitor = "val_macro_recall" if by_recall else self.score
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._so_far = EpochSums()
+        self._losses = Losses()
 
     def parameter_summary(self) -> str:
-        """Number of parameters, in all and a part."""
+        """Number of parameters, in all and per part."""
         parts = {
             name: sum(p.numel() for p in part.parameters()) for name, part in self.model.named_children()
         }
@@ -99,7 +100,7 @@ class BlobModule(LightningModule):
             self._class_weights = torch.tensor(weights, dtype=torch.float32, device=self.device)
 
     def on_train_start(self) -> None:
-        """An epoch that goes on after an interruption has no start of its own."""
+        """Follow the epoch: one that goes on after an interruption has no start of its own."""
         self._follow_epoch()
 
     def on_train_epoch_start(self) -> None:
@@ -119,12 +120,24 @@ class BlobModule(LightningModule):
     def training_step(self, batch: ProteinBatch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, augmented."""
         shaken = augmented(batch, self.keys.coordinate_noise, self.keys.residue_mask)
-        loss = self._step(shaken, "train")[1]
-        if not torch.isfinite(loss):
-            where = f"in epoch {self.current_epoch}, step {self.global_step}"
-            store = self.trainer.datamodule.store  # type: ignore[attr-defined]
-            raise diverged(loss, batch.proteins, store, where, f"multistage.stage{self.stage}.lr")
+        try:
+            loss = self._step(shaken, "train")[1]
+        except Exception:
+            self._look_at_losses()  # the weights may be no numbers since an earlier step
+            raise
+        where = f"in epoch {self.current_epoch}, step {self.global_step}"
+        if self._losses.add(loss, batch.proteins, where):
+            self._look_at_losses()
         return loss
+
+    def _look_at_losses(self) -> None:
+        if self._losses.steps:
+            store = self.trainer.datamodule.store  # type: ignore[attr-defined]
+            self._losses.look(store, f"multistage.stage{self.stage}.lr")
+
+    def on_validation_start(self) -> None:
+        """Stop before validation where the epoch has diverged."""
+        self._look_at_losses()
 
     def validation_step(self, batch: ProteinBatch, batch_idx: int) -> None:
         """Losses of one batch; the score needs all of them."""
@@ -234,7 +247,12 @@ class BlobModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the card (see :mod:`bioblobs.checkpoints.file`), and what the epoch has added up so far."""
+        """Add the card (see :mod:`bioblobs.checkpoints.file`), and what the epoch has added up so far.
+
+        Raises:
+            BioBlobsError: the training has diverged; nothing is saved then.
+        """
+        self._look_at_losses()
         checkpoint["epoch_so_far"] = self._so_far.state_dict()
         meta = self.trainer.datamodule.store.meta  # type: ignore[attr-defined]
         checkpoint["card"] = {
@@ -258,3 +276,23 @@ def _lambdas(plan: Stage0Config | Stage1Config) -> dict[str, float]:
     """Loss weights of a stage: its keys ``lambda_*``, by what follows the underscore."""
     names = [item.name for item in fields(plan) if item.name.startswith("lambda_")]
     return {name.removeprefix("lambda_"): getattr(plan, name) for name in names}
+
+
+def augmented(batch: ProteinBatch, coordinate_noise: float, residue_mask: float) -> ProteinBatch:
+    """Shake coordinates and hide residue types, anew in every step; the batch itself if neither is asked for.
+
+    Neighbours and edges stay those of the true structure: noise below an angstrom exchanges few of them. A
+    blob that is read alone finds its own neighbours among the shaken coordinates.
+
+    Args:
+        coordinate_noise: standard deviation of Gaussian noise on each axis of each atom, angstrom.
+        residue_mask: share of residues whose type becomes X (unknown).
+    """
+    if coordinate_noise:
+        noise = coordinate_noise * torch.randn_like(batch.coordinates)
+        batch = replace(batch, coordinates=batch.coordinates + noise)
+    if residue_mask:
+        types = batch.residue_types
+        hidden = torch.rand(types.shape, device=types.device) < residue_mask
+        batch = replace(batch, residue_types=types.masked_fill(hidden, UNKNOWN))
+    return batch

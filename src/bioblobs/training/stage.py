@@ -15,8 +15,8 @@ from bioblobs.checkpoints.file import (
     write_checkpoint,
 )
 from bioblobs.io import write_json, write_table
-from bioblobs.training.cli import StageCLI
 from bioblobs.training.provenance import code_revision, made_with
+from bioblobs.training.stage_cli import StageCLI
 from bioblobs.training.unfinished import move_finished
 
 CURVES = (

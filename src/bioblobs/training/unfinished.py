@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import bioblobs
 from bioblobs.checkpoints.file import FORMAT, read_checkpoint
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import put_in_place, read_json, write_json
+from bioblobs.io import empty_folder, lock_folder, put_in_place, read_json, write_json, writing
 
 IDENTITY, LAST = "identity.json", "last.ckpt"
 CODE = (
@@ -73,10 +72,25 @@ def code_files(root: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in SOURCES)
 
 
+def take_folder(parent: Path, stage: int, identity: dict[str, Any]) -> int:
+    """Make the folder of this work, and lock it against another training (:func:`bioblobs.io.unlock`).
+
+    Raises:
+        BioBlobsError: another process trains there, or it cannot be made.
+    """
+    folder = _folder(parent, stage, identity)
+    with writing(folder):
+        return lock_folder(folder, "training here")
+
+
+def _folder(parent: Path, stage: int, identity: dict[str, Any]) -> Path:
+    content = json.dumps(identity, sort_keys=True, default=str)
+    return parent / f"stage_{stage}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
 def find_unfinished(parent: Path, stage: int, identity: dict[str, Any]) -> Unfinished:
     """Find the folder of this work in ``parent``, and the checkpoint to go on from."""
-    content = json.dumps(identity, sort_keys=True, default=str)
-    folder = parent / f"stage_{stage}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    folder = _folder(parent, stage, identity)
     last = folder / LAST
     if last.is_file():
         try:
@@ -95,9 +109,9 @@ def find_unfinished(parent: Path, stage: int, identity: dict[str, Any]) -> Unfin
 
 def begin_folder(work: Unfinished, identity: dict[str, Any]) -> None:
     """Make the folder; nothing of a beginning without a checkpoint stays in it."""
-    if work.resume is None and work.folder.exists():
-        shutil.rmtree(work.folder)
     work.folder.mkdir(parents=True, exist_ok=True)
+    if work.resume is None:
+        empty_folder(work.folder)  # not removed: it may be locked
     write_json(work.folder / IDENTITY, json.loads(json.dumps(identity, sort_keys=True, default=str)))
 
 
@@ -107,8 +121,9 @@ def move_finished(work: Path, place: Path) -> None:
     Killed before the last step, the stage finds its work still unfinished, and does this again.
     """
     (work / IDENTITY).unlink(missing_ok=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    put_in_place(work, place)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        put_in_place(work, place)
     if not any(work.parent.iterdir()):
         work.parent.rmdir()
 

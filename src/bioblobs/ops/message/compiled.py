@@ -1,4 +1,4 @@
-"""The compiled message: :mod:`bioblobs.ops.message.reference` by ``mean_message.cpp``.
+"""The compiled message: :mod:`bioblobs.ops.message.reference` by ``mean_message.cpp`` and ``tile.h``.
 
 Nothing of an edge is kept for the backward pass, which computes it again tile by tile in the cache.
 """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +11,19 @@ from bioblobs.config.parsing import flat_values
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import read_json, write_json
+from bioblobs.stages.runs.own_process import exit_status
+from bioblobs.stages.runs.run_folder import path_words
 from bioblobs.store.packed import Store
 from bioblobs.training.unfinished import work_identity
 
 IDENTITY = "identity.json"
 OF_NO_SEED = ("train.seed", "interpretability.seeds", "report.", "leakage.")
 """Keys that a seed's folder may differ in and still be the same work."""
+NOT_OF_STAGE0 = (
+    *("train.seed", "multistage.stage1."),
+    *("evaluation.", "interpretability.", "report.", "leakage."),
+)
+"""Keys that a baseline's folder may differ in and still hold the same training."""
 PARTS = (
     ("train_stage0", "output/stage_0/stage_0_final.ckpt"),
     ("init_codebook", "output/codebook/codebook_init.ckpt"),
@@ -54,12 +59,20 @@ def run_stage(stage: str, seed: int, folder: Path, paths: Paths, args: Sequence[
         BioBlobsError: it failed; its own message stands above.
     """
     places = {"prepared": paths.prepared, **{name: folder / name for name in ("output", "metrics", "plots")}}
-    command = [
-        *(sys.executable, "-m", "bioblobs.stages", stage),
-        *(["fit"] if stage.startswith("train") else []),
-        *args,
-        f"--train.seed={seed}",
-        *(f"--paths.{name}={place}" for name, place in places.items()),
-    ]
-    if subprocess.run(command).returncode:
+    if exit_status(stage, [*args, f"--train.seed={seed}", *path_words(places)]):
         raise BioBlobsError(f"seed {seed}: stage {stage} failed; mend what it says and run this again")
+
+
+def finished(folder: Path, result: str) -> dict[str, Path]:
+    """Find the finished runs of the same work as this one, among the folders beside it: seed -> folder.
+
+    Args:
+        result: file that is there when a run is finished.
+    """
+    wanted = json.loads((folder / IDENTITY).read_text())
+    every = sorted(folder.parent.glob("seed_*"), key=lambda each: int(each.name.removeprefix("seed_")))
+    return {
+        each.name.removeprefix("seed_"): each
+        for each in every
+        if (each / result).is_file() and json.loads((each / IDENTITY).read_text()) == wanted
+    }

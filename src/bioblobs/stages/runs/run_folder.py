@@ -9,10 +9,10 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bioblobs.config.schema import Config
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import SUMS, Sums, file_digest, write_json, write_text
 from bioblobs.sources.source import source_state
@@ -72,3 +72,14 @@ def store_path(config: Config) -> Path:
     shaping = [config.data.identity(), source_state(config.data)]
     digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]
     return Path(config.data.data_dir) / "stores" / f"{config.data.dataset_name}-{digest}"
+
+
+def run_paths(folder: Path, prepared: Path) -> Paths:
+    """Return the places of a run's results, all in its folder."""
+    places = {"output": folder, "metrics": folder / "metrics", "plots": folder / "plots"}
+    return Paths(prepared=str(prepared), **{name: str(place) for name, place in places.items()})
+
+
+def path_words(places: Mapping[str, object]) -> list[str]:
+    """Write places as words of a stage's command line."""
+    return [f"--paths.{name}={place}" for name, place in places.items()]

@@ -1,8 +1,7 @@
-"""Runs that differ in their seed: measures of each, and how far they agree."""
+"""Runs that differ in their seed: measures of each, and their spread over the seeds."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bioblobs.faithfulness.chains import Chains
-from bioblobs.faithfulness.explained import explain
-from bioblobs.faithfulness.stability import compare
-from bioblobs.models.bioblobs import BioBlobs
-
+DIGITS = 5
 MEASURES: dict[str, tuple[str, ...]] = {
     "accuracy": ("test", "stage1", "accuracy"),
     "fmax": ("test", "stage1", "fmax"),
@@ -39,8 +34,8 @@ MEASURES: dict[str, tuple[str, ...]] = {
 
 def measures(folder: Path) -> dict[str, Any]:
     """Read a seed's measures: {value, low, high} over proteins, or a number."""
-    files = {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in
-             ("test", "faithfulness", "stage_0", "stage_1")}  # fmt: skip
+    names = ("test", "faithfulness", "stage_0", "stage_1")
+    files = {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}
     found = {name: _at(files, place) for name, place in MEASURES.items()}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -59,26 +54,11 @@ def over_seeds(runs: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def between(models: Sequence[BioBlobs], chains: Chains) -> dict[str, Any]:
-    """Agreement of each two seeds' models, mean over chains; then mean, least and greatest over the pairs.
-
-    ``contribution``: Spearman per residue of the contributions to the class that the first predicts;
-    ``blobs``: adjusted Rand index; ``same_class``: share of chains.
-    """
-    made = [explain(model, chains) for model in models]
-    pairs = [compare(one, other, chains) for one, other in itertools.combinations(made, 2)]
-    return {
-        name: spread([pd.Series(getattr(pair, name)).mean() for pair in pairs])
-        for name in ("contribution", "blobs", "same_class")
-        if pairs
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean, least and greatest."""
-    series = pd.Series(values, dtype=float)
+def spread(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, least and greatest; None of no value."""
+    series = pd.Series(values, dtype=float).dropna()
     made = {"mean": series.mean(), "low": series.min(), "high": series.max()}
-    return {name: round(float(value), 5) for name, value in made.items()}
+    return {name: round(float(value), DIGITS) if len(series) else None for name, value in made.items()}
 
 
 def table(runs: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bioblobs.stages.summary import summary
+from bioblobs.evaluation.run_summary import run_summary
 
 TEST: dict[str, Any] = {
     "stage0": {"accuracy": {"value": 0.8}},
@@ -24,7 +24,7 @@ DATA = {"test": {"proteins": 297}}
 
 
 def test_it_holds_about_ten_numbers() -> None:
-    assert summary(TEST, FAITHFULNESS, DATA, SEEDS, MODEL) == {
+    assert run_summary(TEST, FAITHFULNESS, DATA, SEEDS, MODEL) == {
         "test_accuracy": 0.9,
         "test_macro_recall": 0.7,
         "stage0_accuracy": 0.8,
@@ -39,11 +39,11 @@ def test_it_holds_about_ten_numbers() -> None:
 
 def test_agreement_of_other_models_is_not_this_models() -> None:
     other = {**MODEL, "data": {"source": "folder"}}
-    assert "seed_agreement" not in summary(TEST, FAITHFULNESS, DATA, SEEDS, other)
-    assert "seed_agreement" not in summary(TEST, FAITHFULNESS, DATA, None, MODEL)
+    assert "seed_agreement" not in run_summary(TEST, FAITHFULNESS, DATA, SEEDS, other)
+    assert "seed_agreement" not in run_summary(TEST, FAITHFULNESS, DATA, None, MODEL)
 
 
 def test_a_task_of_several_labels_is_summed_up_by_fmax() -> None:
     test = {"stage0": {}, "stage1": {"fmax": {"value": 0.6}}, "majority": {"fmax": {"value": 0.3}}}
-    found = summary(test, {}, DATA, None, MODEL)
+    found = run_summary(test, {}, DATA, None, MODEL)
     assert found == {"test_fmax": 0.6, "best_baseline_fmax": 0.3, "test_chains": 297}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import read_json, sums_file, write_json
-from bioblobs.stages.run_folder import RUN_CONFIG
+from bioblobs.stages.runs.own_process import exit_status
+from bioblobs.stages.runs.run_folder import RUN_CONFIG, path_words
 from bioblobs.store.packed import open_store
 
 DONE = "done.json"
@@ -61,17 +60,14 @@ def done_before(record: Path, titles: Collection[str]) -> list[str]:
 
 def _train(stage: int, config: Config, paths: Paths) -> None:
     """Train here, or in one process per device, which Lightning starts by the stage's own command."""
-    words = ["fit", "--config", str(Path(paths.output) / RUN_CONFIG)]
-    words += [f"--paths.{name}={value}" for name, value in vars(paths).items()]
+    words = ["--config", str(Path(paths.output) / RUN_CONFIG), *path_words(vars(paths))]
     if config.train.devices > 1:
-        source = str(Path(__file__).resolve().parents[2])
-        command = [sys.executable, "-m", "bioblobs.stages", f"train_stage{stage}", *words]
-        if status := subprocess.run(command, env={**os.environ, "PYTHONPATH": source}).returncode:
+        if status := exit_status(f"train_stage{stage}", words):
             sys.exit(status)
         return
     from bioblobs.training.stage import Stage0CLI, Stage1CLI
 
-    (Stage0CLI, Stage1CLI)[stage](words)
+    (Stage0CLI, Stage1CLI)[stage](["fit", *words])
 
 
 def prepare_once(config: Config, paths: Paths) -> None:

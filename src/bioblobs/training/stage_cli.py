@@ -8,6 +8,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,18 @@ from bioblobs.config.parsing import OneLineErrors, add_group, make_group
 from bioblobs.config.ranges import plain
 from bioblobs.config.schema import Config, ModelConfig, Paths, subgroups
 from bioblobs.errors import BioBlobsError
-from bioblobs.inference.process import begin, bf16_note, slow_note
-from bioblobs.io import file_digest
-from bioblobs.training.averaging import Averaged
+from bioblobs.inference.process import begin, bf16_note, memory_advice, slow_note
+from bioblobs.io import file_digest, unlock, write_text, writing
+from bioblobs.training.callbacks import Averaged, Best, Curve, Last, WholeCheckpoints
 from bioblobs.training.datamodule import ProteinDataModule
 from bioblobs.training.loggers import make_loggers
-from bioblobs.training.memory import memory_advice
 from bioblobs.training.module import BlobModule
-from bioblobs.training.saving import Best, Curve, Last, WholeCheckpoints
 from bioblobs.training.unfinished import (
     LAST,
     Unfinished,
     begin_folder,
     find_unfinished,
+    take_folder,
     work_identity,
 )
 
@@ -61,7 +61,7 @@ class SaveConfig(SaveConfigCallback):
         """Write the file; Lightning calls this on rank 0, before the first step."""
         folder = Path(trainer.checkpoint_callback.dirpath)  # type: ignore[union-attr]
         values = {name: plain(self.config[name]) for name in subgroups(Config)}
-        (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Save beside the checkpoints; Lightning would ask the logger for a folder."""
@@ -82,7 +82,7 @@ class StageCLI(LightningCLI):
     def __init__(self, stage: int, args: Sequence[str] | None = None) -> None:
         self.stage = stage
         self._memory_keys: dict[str, object] = {}
-        with memory_advice(self._memory_keys):
+        with ExitStack() as self._held, memory_advice(self._memory_keys):
             super().__init__(
                 BlobModule,
                 ProteinDataModule,
@@ -219,14 +219,18 @@ class StageCLI(LightningCLI):
             if path is not None and Path(path).is_file():
                 inputs[name] = file_digest(Path(path))
         identity = work_identity(self._shaping_keys(), inputs)
+        first = getattr(rank_zero_only, "rank", 0) == 0
+        if first:
+            self._held.callback(unlock, take_folder(self.paths.unfinished, self.stage, identity))
         work = find_unfinished(self.paths.unfinished, self.stage, identity)
         if work.note:
             _tell(work.note)
-        if getattr(rank_zero_only, "rank", 0) == 0:
+        if first:
             begin_folder(work, identity)
             if work.resume is None and asked is not None:
                 for best in Path(asked).parent.glob(f"best-stage{self.stage}-*.ckpt"):
-                    shutil.copy(best, work.folder)  # of the run that goes on
+                    with writing(work.folder / best.name):
+                        shutil.copy(best, work.folder)  # of the run that goes on
         if work.resume is not None:
             self._fit("config_init").ckpt_path = str(work.resume)
         return work

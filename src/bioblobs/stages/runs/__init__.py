@@ -1,0 +1,1 @@
+"""Runs of several stages: their order, their processes and their folders."""
