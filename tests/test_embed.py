@@ -1,4 +1,4 @@
-"""The command `bioblobs embed`: with a stub in the encoder's place, and with a tiny ESM-2 where transformers is."""
+"""The command `bioblobs embed`: a stub encoder, and a tiny ESM-2 where transformers is there."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_digest_tells_weights_apart() -> None:
 
 # With transformers
 
-TOKENS = "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>".split()
+TOKENS = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
 
 
 @pytest.fixture(scope="module")

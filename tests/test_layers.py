@@ -59,7 +59,16 @@ ALLOWED = {
         "report",
     },
     "search": {"config"},
-    "commands": {"structures", "sources", "config", "prediction", "inference", "stages", "search"},
+    "commands": {
+        "proteins",
+        "structures",
+        "sources",
+        "config",
+        "prediction",
+        "inference",
+        "stages",
+        "search",
+    },
 }
 FOREIGN = {
     "proteins": {"torch", "lightning"},

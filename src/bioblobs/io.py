@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 from bioblobs.errors import BioBlobsError
+
+if TYPE_CHECKING:  # commands that only read files start without it
+    import pandas as pd
 
 NO_ROOM, NO_RIGHT, TAKEN = (
     "make room and run it again",

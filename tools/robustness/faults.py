@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bioblobs.io import write_json
 from robustness.mutations import mutated
 from robustness.readers import ROOT
 from robustness.small_run import STAGES, copied, results, run
@@ -132,22 +133,27 @@ def main() -> None:
         if options.only is not None:
             print(json.dumps(pipeline.fault(options.only), indent=1))
             return
-        found = []
+        found: list[dict[str, Any]] = []
         for number in range(options.faults):
             found.append(pipeline.fault(number))
             if (what := found[-1]["outcome"]) not in FINE:
                 print(f"fault {number}: {found[-1]['kind']}, {found[-1]['stage']}: {what}", flush=True)
+            write_json(options.out, _counted(found))  # each time: a run of hours may be cut short
+    bad = _counted(found)["not_fine"]
+    print(f"{len(found)} faults in {time.perf_counter() - begun:.0f} s, {bad} not fine")
+    sys.exit(1 if bad else 0)
+
+
+def _counted(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Outcomes by kind of fault, and every one that is not fine."""
     counts = {kind: Counter(_short(each) for each in found if each["kind"] == kind) for kind in KINDS}
     bad = [each for each in found if each["outcome"] not in FINE]
-    made = {
+    return {
         "faults": len(found),
         "outcomes": {kind: dict(sorted(count.items())) for kind, count in counts.items()},
         "not_fine": len(bad),
         "examples": bad,
     }
-    options.out.write_text(json.dumps(made, indent=1) + "\n")
-    print(f"{len(found)} faults in {time.perf_counter() - begun:.0f} s, {len(bad)} not fine")
-    sys.exit(1 if bad else 0)
 
 
 def _short(fault: dict[str, Any]) -> str:

@@ -108,8 +108,9 @@ _KINDS: dict[str, Kind] = {}
 """Of this process and of those that are forked from it."""
 
 
-def run(inputs: int, processes: int, work: Path) -> dict[str, Any]:
-    """Try so many inputs, an equal number of each kind."""
+def run(inputs: int, processes: int, work: Path, minutes: float = float("inf")) -> dict[str, Any]:
+    """Try so many inputs, an equal number of each kind; stop after some minutes, with those tried by then."""
+    until = time.monotonic() + 60 * minutes
     _KINDS.update({name: kind for name, kind in kinds(work).items() if kind.files})
     each = -(-inputs // len(_KINDS))
     jobs = [
@@ -125,8 +126,11 @@ def run(inputs: int, processes: int, work: Path) -> dict[str, Any]:
                 counts[name][what.split(":")[0]] += 1
                 if what not in FINE:
                     bad.append({"input": f"{name}:{number}", "outcome": what})
+            if time.monotonic() > until:
+                pool.shutdown(cancel_futures=True)
+                break
     return {
-        "inputs": each * len(_KINDS),
+        "inputs": sum(count.total() for count in counts.values()),
         "limits": {"seconds": SECONDS, "memory_gib": GIB},
         "outcomes": {name: dict(sorted(count.items())) for name, count in counts.items()},
         "not_fine": len(bad),
@@ -139,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then, with fewer inputs")
     parser.add_argument("--only", default="", help="KIND:N, one input again, with its traceback")
     parser.add_argument("--out", type=Path, default=ROOT / "metrics" / "fuzz.json")
     options = parser.parse_args()
@@ -153,7 +158,7 @@ def main() -> None:
             path.write_bytes(mutated(content, draw, [other for _, other in kind.files]))
             kind.read(path)
             return
-        made = run(options.inputs, options.processes, Path(work))
+        made = run(options.inputs, options.processes, Path(work), options.minutes)
     options.out.write_text(json.dumps(made, indent=1) + "\n")
     print(f"{made['inputs']} inputs in {time.perf_counter() - begun:.0f} s, {made['not_fine']} not fine")
     for name, counts in made["outcomes"].items():

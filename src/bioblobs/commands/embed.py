@@ -67,8 +67,8 @@ class EsmEncoder:
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             said = " ".join(str(error).split())[:200]
             raise BioBlobsError(
-                f"--encoder: {name}: weights neither here nor to be downloaded ({said}); copy them to a folder "
-                "and name that"
+                f"--encoder: {name}: weights neither here nor to be downloaded ({said}); copy them to a "
+                "folder and name that"
             ) from error
         self.model.eval().to(device)
         self.device = device

@@ -92,7 +92,7 @@ def write_folder(
     format: Format = "cif",
     parquet: bool = False,
 ) -> Counts:
-    """Write all predictions to the scratch folder of :func:`~bioblobs.prediction.output_folder.output_folder`.
+    """Write all predictions to the scratch folder that ``output_folder`` gave.
 
     Raises:
         BioBlobsError: no chain could be predicted.
