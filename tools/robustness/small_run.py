@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -80,11 +81,16 @@ def run(
         largest_file: bytes beyond which a write fails, as on a full disk.
         limit: seconds after which it counts as hanging.
     """
-    log = folder.parent / f"{folder.name}.log"
     begun = time.monotonic()
+    ours, its = os.pipe()  # no file: the limit on files would cut what it says
     child = os.fork()
     if child == 0:
-        _become(stage, folder, log, largest_file)
+        os.close(ours)
+        _become(stage, folder, its, largest_file)
+    os.close(its)
+    words: list[bytes] = []
+    listener = threading.Thread(target=_listen, args=(ours, words), daemon=True)
+    listener.start()
     end = begun + (limit if kill_after is None else kill_after)
     status = None
     while status is None and time.monotonic() < end:
@@ -96,18 +102,26 @@ def run(
         status = os.waitpid(child, 0)[1]
         if kill_after is None:
             return Done(-signal.SIGALRM, f"hang: over {limit} s", limit)
-    said = log.read_text(errors="replace") if log.exists() else ""
+    listener.join(5)
+    said = b"".join(words).decode(errors="replace")
     return Done(os.waitstatus_to_exitcode(status), said, time.monotonic() - begun)
 
 
-def _become(stage: str, folder: Path, log: Path, largest_file: int | None) -> None:
+def _listen(pipe: int, words: list[bytes]) -> None:
+    """Collect what comes through a pipe, to its end."""
+    with open(pipe, "rb", buffering=0) as stream:
+        while chunk := stream.read(65536):
+            words.append(chunk)
+
+
+def _become(stage: str, folder: Path, said: int, largest_file: int | None) -> None:
     """Turn this forked process into the stage; never returns."""
     import resource
 
     os.setpgid(0, 0)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.close(said)
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
