@@ -176,7 +176,8 @@ class _Writer:
         note = f"The first {len(shown)} of {every} chains. " if len(shown) < every else ""
         outside = sum(chain.outside for chain in shown)
         if outside:
-            note += f"{outside} of them are outside what the model was trained on ({places.TABLE} says how)."
+            these = f"{outside} of {len(shown)}" if len(shown) == every else f"Of these, {outside}"
+            note += f"{these} are outside what the model was trained on ({places.TABLE} says how)."
         proteins = [chain.protein for chain in shown]
         path, title = self.folder / places.PAGE, "BioBlobs predictions"
         about = {**self.about, "task_title": task_title(self.about)}

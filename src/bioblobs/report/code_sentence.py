@@ -62,7 +62,8 @@ def sentences_of_blobs(records: Sequence[Chain], classes: Mapping[str, str]) -> 
 def _of_blobs(blobs: Sequence[Blob], classes: Mapping[str, str]) -> str:
     counts = Counter(letter for blob in blobs for letter in blob.sequence if letter in THREE_LETTERS)
     names = [THREE_LETTERS[letter] for letter, _ in counts.most_common(MOST_FREQUENT)]
-    parts = [f"Here mostly {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""]
+    several = f"mostly {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
+    parts = [f"Here {several or names[0]}" if names else ""]
     if all(blob.contributions for blob in blobs):
         sums = {name: sum((blob.contributions or {})[name] for blob in blobs) for name in classes}
         best = max(sums, key=lambda name: sums[name])
