@@ -10,7 +10,7 @@ SEEDS ?= 0
 OTHER_COLUMNS := ^(src|data|metrics|outputs|plots)/|^(State|Executor|parent|typ|Created)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults lock clean
+.PHONY: help setup repro report test coverage lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults lock audit sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ report: $(VENV)/.installed-scatter ## the page to read: outputs/report/index.htm
 
 test: $(VENV)/.installed-dev ## all tests
 	@$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal $(ARGS)
+
+coverage: $(VENV)/.installed-dev ## all tests, and the share of src/ that they run, per file
+	@$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style and types
 	@$(RUN) ruff check .
@@ -101,6 +104,15 @@ lock: $(VENV)/.installed-dev ## requirements.lock: every package of the environm
 	@$(PIP) -q 'uv>=0.9,<1'
 	@$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --python-version 3.11 --python-platform linux $(VENV)/without-scatter.txt requirements-dev.txt -o requirements.lock
+
+audit: $(VENV)/.installed-dev ## known vulnerabilities of the locked packages (pip-audit; asks PyPI)
+	@$(PIP) -q 'uv>=0.9,<1'
+	@$(BIN)/python -m uv tool run -q pip-audit==2.10.1 --disable-pip --no-deps -r requirements.lock
+
+sbom: $(VENV)/.installed-dev ## what the environment is made of, as CycloneDX: outputs/sbom.json
+	@$(PIP) -q 'uv>=0.9,<1'
+	@mkdir -p outputs
+	@$(BIN)/python -m uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py environment $(BIN)/python -o outputs/sbom.json
 
 clean: ## remove what runs have made, the environment included
 	rm -rf $(VENV) outputs data/prepared data/stores .pytest_cache .mypy_cache .ruff_cache

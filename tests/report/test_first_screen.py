@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def test_codes_of_a_prediction_are_described_by_their_own_blobs() -> None:
     ]
     found = sentences_of_blobs([chain(blobs)], CLASSES)
     assert found == {"7": "Here mostly Ala, Leu and Gly, argues for class A"}
+    single = [dataclasses.replace(blob, sequence="SXS") for blob in blobs]
+    assert sentences_of_blobs([chain(single)], CLASSES) == {"7": "Here Ser, argues for class A"}
 
 
 def test_the_samples_chains_are_known_and_others_are_not() -> None:
