@@ -45,7 +45,7 @@ def test_predict_reports_what_it_did_and_what_it_skipped(
     assert about.startswith(f"model: {model}, SCOP, 3 classes")
     assert head.split() == ["chain", "class", "probability", *["blob", "that", "argues", "most", "for", "it"]]
     assert chain.startswith("break_") and chain.endswith(")")
-    assert counts.startswith("predicted 1 chains of 1 of 3 files in ")
+    assert counts.startswith("chains predicted: 1, from 1 of 3 files, in ")
     assert place.startswith(f"open {out / 'index.html'} in a browser")
     assert f"skipped {files[2]}: no such file" in said.err
     assert "warning: 1 of 1 chains are outside what the model was trained on" in said.err

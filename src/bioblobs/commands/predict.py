@@ -91,8 +91,8 @@ def _for_people(
             print(f"and {counts.chains - SHOWN} more chains, in predictions.csv")
         _warn(counts, "the column notes of predictions.csv")
         print(
-            f"predicted {counts.chains} chains of {counts.predicted} of {counts.files} files "
-            f"in {seconds:.1f} s, skipped {len(counts.skipped)} files or chains"
+            f"chains predicted: {counts.chains}, from {counts.predicted} of {counts.files} files, "
+            f"in {seconds:.1f} s; files or chains skipped: {len(counts.skipped)}"
         )
         print(f"open {out / PAGE} in a browser; tables and structures are beside it")
 

@@ -45,8 +45,10 @@ def select(table: pd.DataFrame, task: Task, data: DataConfig) -> Selection:
         dropped["outside data.subset"] = len(table) - len(chosen)
         table = chosen
     if not (table["split"] == "train").any():
+        where = data.folder if data.source == "folder" else data.dataset_name
         raise BioBlobsError(
-            f"data: no training protein is left of {data.dataset_name} (left out: {dropped or 'none'})"
+            f"data: no training protein is left of {where} "
+            f"(left out: {dropped or 'none'}); loosen data.max_length, data.min_class_size or data.subset"
         )
     return Selection(table.reset_index(drop=True), dropped)
 
