@@ -58,7 +58,8 @@ def test_of_two_at_once_one_goes_on_and_the_other_stops(before: str, out: Path, 
     if before == "predictions":
         (tmp_path / "go_on").touch()
         first = begin(tmp_path, "first", *words)
-        assert first.wait(300) == 0
+        first.communicate(timeout=300)
+        assert first.returncode == 0
         (tmp_path / "go_on").unlink()
         words.append("--overwrite")
     both = [begin(tmp_path, name, *words) for name in "ab"]
@@ -72,7 +73,7 @@ def test_of_two_at_once_one_goes_on_and_the_other_stops(before: str, out: Path, 
     (tmp_path / "go_on").touch()
     errors = winner.communicate(timeout=300)[1]
     assert winner.returncode == 0, errors
-    assert len(json.loads((out / "predictions.json").read_text())["predictions"]) == 1
+    assert len(json.loads((out / "predictions.json").read_text())["structures"]) == 1
     assert list(out.parent.iterdir()) == [out]
 
 
