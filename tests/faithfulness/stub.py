@@ -54,7 +54,7 @@ def stub_explained(
     shape = (len(chains), 1)
     every = np.tile(np.array(chances, float), shape)
     return Explained(
-        logits=np.log(every),
+        logits=np.log(every, out=np.full(every.shape, -np.inf), where=every > 0),
         chances=every,
         protein=chains.protein,
         assignment=assignment,

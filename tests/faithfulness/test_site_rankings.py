@@ -179,6 +179,7 @@ def test_planted_sites_beat_every_control(chains: Chains, explained: Explained) 
 def test_accuracy_is_of_the_chains_with_sites(chains: Chains, explained: Explained) -> None:
     labels = np.asarray(chains.store.labels[chains.rows])
     explained.chances = np.eye(len(chains.store.classes))[np.where(labels == 0, 0, (labels + 1) % 5)]
+    explained.logits = explained.chances
     explained.contributions = np.zeros((len(chains), 3, len(chains.store.classes)))
     right = labels == 0
     assert right.any() and not right.all()
