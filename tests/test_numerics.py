@@ -8,7 +8,8 @@ Bounds, on models with random weights and logits of about 1:
 - Rotation: logits differ by at most 1e-4, and no blob changes.
 - A shift of up to 9,999 angstrom in whole angstrom: bit-equal, as chains far away are moved to the origin
   before they become float32; others, at most 1e-4, and no blob changes.
-- Order of files, and the batch that a chain is in: bit-equal.
+- Order of files, and the batch that a chain is in: logits differ by at most 1e-4, and no blob changes (BLAS
+  rounds a row by how many rows there are).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ LOGIT_BOUND, GRADIENT_BOUND, MOTION_BOUND = 1e-4, 1e-3, 1e-4
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return bioblobs.load(tiny_checkpoint(tmp_path_factory.mktemp("model") / "model.ckpt"), "cpu")
+    """Without a codebook, whose few codes would hide small differences."""
+    path = tmp_path_factory.mktemp("model") / "model.ckpt"
+    return bioblobs.load(tiny_checkpoint(path, with_codebook=False), "cpu")
 
 
 def network(with_codebook: bool = True, head: str = "additive", view: str = "alone") -> BioBlobs:
@@ -241,13 +244,12 @@ def test_whole_shifts_far_away_are_bit_equal(model: Model, tmp_path: Path) -> No
 def test_order_of_files_and_company_change_no_prediction(model: Model, tmp_path: Path) -> None:
     """Alone, in either order, and among others: long, short and of one residue.
 
-    Blobs are equal; logits within the bound: BLAS rounds a row by how many rows there are.
+    Blobs are equal; logits within the bound.
     """
     lengths = (30, 1, 12, 80, 7, 30, 2, 45, 19, 33)
     files = [write(tmp_path / f"{seed}.cif", seed, length) for seed, length in enumerate(lengths)]
     alone = {path: read(model, path)[0] for path in files}
-    different = {str(logits.tolist()) for logits, _, _ in alone.values()}
-    assert len(different) > 2  # codes are few, so some are alike
+    assert len({str(logits.tolist()) for logits, _, _ in alone.values()}) > len(files) // 2
     for order in (files, files[::-1], files[3:] + files[:3], files[::2]):
         for path, (logits, blobs, _) in zip(order, read(model, *order), strict=True):
             assert torch.equal(blobs, alone[path][1])

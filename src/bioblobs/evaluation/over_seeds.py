@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from bioblobs.evaluation.run_summary import at
+
 DIGITS = 5
 MEASURES: dict[str, tuple[str, ...]] = {
     "accuracy": ("test", "stage1", "accuracy"),
@@ -36,7 +38,7 @@ def measures(folder: Path) -> dict[str, Any]:
     """Read a seed's measures: {value, low, high} over proteins, or a number."""
     names = ("test", "faithfulness", "stage_0", "stage_1")
     files = {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}
-    found = {name: _at(files, place) for name, place in MEASURES.items()}
+    found = {name: at(files, *place) for name, place in MEASURES.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -69,13 +71,6 @@ def table(runs: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
         for name, entry in values.items()
     ]
     return pd.DataFrame(rows)
-
-
-def _at(files: Mapping[str, Any], place: Sequence[str]) -> Any:
-    found: Any = files
-    for key in place:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
 
 
 def _value(entry: Any) -> float:

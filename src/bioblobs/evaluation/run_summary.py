@@ -56,26 +56,26 @@ def run_summary(
     """
     name = "fmax" if "fmax" in test["stage1"] else "accuracy"
     others = [scores for key, scores in test.items() if not key.startswith("stage")]
-    baselines = [value for scores in others if (value := _at(scores, name, "value")) is not None]
+    baselines = [value for scores in others if (value := at(scores, name, "value")) is not None]
     same = seeds is not None and all(
         seeds["made_with"][key] == model[key] for key in ("architecture", "data")
     )
     found = {
-        f"test_{name}": _at(test, "stage1", name, "value"),
-        "test_macro_recall": _at(test, "stage1", "macro_recall", "value"),
-        f"stage0_{name}": _at(test, "stage0", name, "value"),
+        f"test_{name}": at(test, "stage1", name, "value"),
+        "test_macro_recall": at(test, "stage1", "macro_recall", "value"),
+        f"stage0_{name}": at(test, "stage0", name, "value"),
         f"best_baseline_{name}": max(baselines, default=None),
-        "deletion_gain": _at(faithfulness, "deletion_gain", "random_blobs", "value"),
-        "top_blob_more_than_patch": _at(faithfulness, "top_blob", "more_than_random_patch", "value"),
-        "noise_rand_index": _at(faithfulness, "noise", NOISE, "blobs", "value"),
-        "seed_agreement": _at(seeds, "between", "contribution", "mean") if same else None,
-        "test_chains": _at(data, "test", "proteins"),
+        "deletion_gain": at(faithfulness, "deletion_gain", "random_blobs", "value"),
+        "top_blob_more_than_patch": at(faithfulness, "top_blob", "more_than_random_patch", "value"),
+        "noise_rand_index": at(faithfulness, "noise", NOISE, "blobs", "value"),
+        "seed_agreement": at(seeds, "between", "contribution", "mean") if same else None,
+        "test_chains": at(data, "test", "proteins"),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _at(content: Any, *keys: str) -> Any:
-    """Value at the keys; None where one is missing."""
+def at(content: Any, *keys: str) -> Any:
+    """Value at the keys of nested mappings; None where one is missing."""
     for key in keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content

@@ -7,11 +7,10 @@ with it. The file itself appears whole or not at all.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
@@ -123,14 +122,7 @@ def _usable(chains: Iterable[Named], written: Written) -> Iterator[Protein]:
             written.skipped.append((name, str(error)))
             continue
         names.add(dataset)
-        yield Protein(
-            name,
-            kept.residue_types,
-            kept.residue_numbers,
-            kept.insertion_codes,
-            kept.chain_ids,
-            kept.coordinates,
-        )
+        yield replace(kept, id=name)
 
 
 def _windows(chains: Iterator[Protein]) -> Iterator[list[Protein]]:
@@ -165,7 +157,7 @@ def _key(chain: Protein, source: str) -> str:
 
 
 def _save(path: Path, values: NDArray[np.floating]) -> None:
-    scratch = path.with_suffix(".partial")
-    with scratch.open("wb") as file, np.errstate(over="ignore"):  # counts as not finite where it is read
-        np.save(file, values.astype(np.float16))
-    os.replace(scratch, path)
+    with np.errstate(over="ignore"):  # counts as not finite where it is read
+        half = values.astype(np.float16)
+    with whole_file(path) as scratch, scratch.open("wb") as file:
+        np.save(file, half)
