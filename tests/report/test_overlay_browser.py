@@ -103,6 +103,7 @@ def test_a_member_opens_its_blob_and_other_codes_have_their_own_overlay_or_none(
     page.goto(f"{address}#code?n=4")
     page.click("[aria-label='Open protein 2']")
     expect(page.locator("[data-blob='1']")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(300)  # until the hidden canvas's change of size is noticed
     page.emulate_media(color_scheme="dark")  # while the overlay is out of sight
     page.goto(f"{address}#code?n=3")
     expect(page.locator("#code-title")).to_have_text("Code 3")

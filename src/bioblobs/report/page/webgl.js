@@ -6,8 +6,11 @@ function createViewer(element) {
   if (!canvas.getContext("webgl2") && !canvas.getContext("webgl")) return null;
   try {
     const viewer = $3Dmol.createViewer(element, { backgroundColor: colour("canvas"), antialias: true });
-    // A hidden element has no size, and WebGL complains of drawing into none: the last size is kept.
-    new ResizeObserver(() => element.clientWidth && viewer?.resize()).observe(element);
+    // 3Dmol asks for these at every change of size. A hidden element has none, and WebGL complains of
+    // drawing into none (the colours can change out of sight): the last size is kept.
+    let width = viewer.getWidth(), height = viewer.getHeight();
+    viewer.getWidth = () => (width = element.offsetWidth || width);
+    viewer.getHeight = () => (height = element.offsetHeight || height);
     return viewer;
   } catch (error) {
     return null;
