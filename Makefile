@@ -9,8 +9,14 @@ SEEDS ?= 0
 
 OTHER_COLUMNS := ^(src|data|metrics|outputs|plots)/|^(State|Executor|parent|typ|Created)$$
 
+# What `make lowest` and `make newest` install beside the package, and which tests they run.
+FOR_TESTS := 'hypothesis>=6.170,<7' 'psutil>=7.2,<8' 'pytest>=9.2,<10' 'setuptools>=77' 'tensorboard>=2.21,<3' \
+  'vector-quantize-pytorch>=1.32,<2'
+ROOMS := tests/test_config.py tests/test_io.py $(addprefix tests/,checkpoints config evaluation faithfulness graphs \
+  inference interpretation models ops prediction proteins search similarity sources splits store structures training)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test coverage lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults lock audit sbom clean
+.PHONY: help setup repro report test coverage lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults mutants lowest newest lock audit sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -96,8 +102,21 @@ docs: $(VENV)/.installed-dev ## the documentation site: outputs/site/index.html
 fuzz: $(VENV)/.installed-dev ## read 100,000 damaged files: structures, tables, parameters, checkpoints, JSON (an hour); metrics/fuzz.json
 	@$(RUN) PYTHONPATH=src:tools python -m robustness.fuzz $(ARGS)
 
-faults: $(VENV)/.installed-dev ## break the pipeline 200 times: kills, full disks, damaged inputs (half an hour); metrics/faults.json
+faults: $(VENV)/.installed-dev ## break the pipeline 210 times: kills, full disks, read-only folders, damaged inputs (half an hour); metrics/faults.json
 	@$(RUN) PYTHONPATH=src:tools OMP_NUM_THREADS=1 python -m robustness.faults $(ARGS)
+
+mutants: $(VENV)/.installed-dev ## change formulas in 1,400 places and count what tests notice (15 minutes); benchmarks/results/mutants.json
+	@$(PIP) -q mutmut==3.8.1
+	@$(RUN) python tools/mutants.py $(ARGS)
+
+lowest: ## tests of the rooms with the lowest versions that pyproject.toml allows (downloads torch, takes half an hour)
+newest: ## the same with the newest versions
+lowest newest: $(VENV)/.installed-dev
+	@$(PIP) -q 'uv>=0.9,<1'
+	@$(BIN)/python -m uv venv -q --clear --python $(BIN)/python outputs/environments/$@
+	@$(BIN)/python -m uv pip install -q --python outputs/environments/$@/bin/python \
+	  --resolution $(if $(filter lowest,$@),lowest-direct,highest) -e '.[embed,search]' $(FOR_TESTS)
+	@PATH="$(CURDIR)/outputs/environments/$@/bin:$$PATH" PYTHONPATH=src:tests:tools OMP_NUM_THREADS=1 python -m pytest $(ROOMS) $(ARGS)
 
 lock: $(VENV)/.installed-dev ## requirements.lock: every package of the environment with hashes (uv; torch-scatter is built apart)
 	@grep -v '^torch-scatter' requirements.txt > $(VENV)/without-scatter.txt

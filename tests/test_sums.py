@@ -11,8 +11,9 @@ import pytest
 
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import SUMS, Sums, read_json, sums_file, with_sums, write_json, write_table, write_text
+from bioblobs.io import read_json, write_json, write_table, write_text
 from bioblobs.report.results import Folders, check_unchanged
+from bioblobs.sums import SUMS, Sums, sums_file, with_sums
 from bioblobs.training.unfinished import IDENTITY, LAST, begin_folder, find_unfinished
 from damage import KINDS, damage
 

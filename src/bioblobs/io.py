@@ -8,11 +8,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bioblobs.errors import BioBlobsError
 
@@ -32,12 +31,6 @@ REMEDIES = {
 """Error of the system -> what to do about a file that could not be written for it."""
 OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 """Errors of an open file that is written, which the system gives no name."""
-SUMS = "sums"
-"""Folder of the digests of results, in that of the results."""
-
-C = TypeVar("C")
-R = TypeVar("R")
-P = TypeVar("P", bound="Places")
 
 
 @contextmanager
@@ -277,80 +270,16 @@ def file_digest(path: Path) -> str:
 
 
 _WRITTEN: list[dict[Path, str]] = []
-"""Digests of the text files written since, per stage that is running."""
 
 
-class Places(Protocol):
-    """Folders of a run's results, by name."""
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        """Name -> folder, ``output`` among them; of a folder within another the inner one first."""
-
-
-def with_sums(run: Callable[[C, P], R]) -> Callable[[C, P], R]:
-    """Let a stage's function write ``output/sums/STAGE.json``: SHA-256 of each text file that it wrote.
-
-    STAGE is the last part of its module's name; a file is listed by its folder, as ``metrics/test.json``.
-    """
-
-    @wraps(run)
-    def listed(config: C, paths: P) -> R:
-        _WRITTEN.append({})
-        try:
-            result = run(config, paths)
-            written = {_listed(path, paths.folders): digest for path, digest in _WRITTEN[-1].items()}
-        finally:
-            _WRITTEN.pop()
-        write_json(sums_file(paths, run.__module__.rpartition(".")[2]), written)
-        return result
-
-    return listed
-
-
-def sums_file(paths: Places, stage: str) -> Path:
-    """Where a stage's digests are."""
-    return paths.folders["output"] / SUMS / f"{stage}.json"
-
-
-def _listed(path: Path, folders: Mapping[str, Path]) -> str:
-    for name, folder in folders.items():
-        if path.is_relative_to(folder):
-            return f"{name}/{path.relative_to(folder).as_posix()}"
-    return str(path)
-
-
-class Sums:
-    """What stages wrote, by :func:`with_sums`. A file that none of them lists (of older runs) is not checked.
-
-    Raises:
-        BioBlobsError: a list cannot be read.
-    """
-
-    def __init__(self, folders: Mapping[str, Path]) -> None:
-        self.known: dict[Path, tuple[str, str]] = {}
-        for file in sorted((folders["output"] / SUMS).glob("*.json")):
-            for listed, digest in read_json(file, dict, f"run {file.stem} again").items():
-                name, _, rest = listed.partition("/")
-                if name in folders:
-                    self.known[folders[name] / rest] = file.stem, digest
-
-    def check(self, path: Path) -> Path:
-        """Return the path of a file that is as it was written, or that nothing is known of.
-
-        Raises:
-            BioBlobsError: it is not.
-        """
-        stage, digest = self.known.get(path, ("", None))
-        if digest is None:
-            return path
-        if not path.is_file():
-            raise BioBlobsError(f"{path}: not there, though {stage} wrote it; run {stage} again")
-        if file_digest(path) != digest:
-            raise BioBlobsError(
-                f"{path}: damaged: not what {stage} wrote (its SHA-256 differs); run {stage} again"
-            )
-        return path
+@contextmanager
+def noted() -> Iterator[dict[Path, str]]:
+    """Yield a dictionary that each text file written until the end is put into, with its digest."""
+    _WRITTEN.append({})
+    try:
+        yield _WRITTEN[-1]
+    finally:
+        _WRITTEN.pop()
 
 
 def read_json(path: Path, kind: type, remedy: str) -> Any:

@@ -209,7 +209,7 @@ def test_what_cannot_be_loaded_is_one_error(tmp_path: Path, model: Model) -> Non
     wrong.write_bytes(b"not a checkpoint")
     with pytest.raises(BioBlobsError, match=r"wrong.ckpt: not a readable checkpoint"):
         bioblobs.load(wrong)
-    with pytest.raises(BioBlobsError, match="no checkpoint there"):
+    with pytest.raises(BioBlobsError, match="no such checkpoint"):
         bioblobs.load(tmp_path / "none.ckpt")
     with pytest.raises(BioBlobsError, match="its card does not say how to use it"):
         bioblobs.load(tiny_checkpoint(tmp_path / "old.ckpt", data={}))

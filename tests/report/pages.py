@@ -9,7 +9,6 @@ import numpy as np
 
 from bioblobs.inference.chain import Blob, Chain
 from bioblobs.proteins.record import Protein
-from bioblobs.report.packed_chains import stored_protein
 from bioblobs.store.packed import Store
 
 NASTY = "</script><img src=x onerror=\"document.title='broken in'\">"
@@ -55,7 +54,7 @@ def chains(store: Store, count: int) -> list[Protein]:
     """The longest test chains."""
     rows = store.rows("test")
     longest = rows[np.argsort(-store.lengths[rows], kind="stable")][:count]
-    return [stored_protein(store, int(row)) for row in longest]
+    return [store.protein(int(row), str(row)) for row in longest]
 
 
 def record(name: str, protein: Protein, place: int, labelled: bool = True, attention: bool = False) -> Chain:

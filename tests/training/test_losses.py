@@ -126,6 +126,11 @@ def test_cardinality_loss_is_zero_at_the_prior_and_a_mean_over_blobs() -> None:
     assert cardinality_loss(sizes, mask, PRIOR) == pytest.approx((1 + 0 + 4) / 3)
 
 
+def test_a_single_blob_has_its_whole_cardinality_loss() -> None:
+    mask = torch.tensor([[True, False]])
+    assert cardinality_loss(torch.full((1, 2), 2 * PRIOR), mask, PRIOR) == pytest.approx(1)
+
+
 def test_cardinality_gradient_reaches_the_partitioner(batch: ProteinBatch, model: BioBlobs) -> None:
     # The trap: built from detached values, it moves nothing.
     terms_of(model(batch), batch.labels, LossWeights())["card"].backward()

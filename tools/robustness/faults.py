@@ -1,11 +1,11 @@
 """Break the pipeline two hundred times, stage by stage, and look at what comes of it (`make faults`).
 
-    python -m robustness.faults --faults 200
+    python -m robustness.faults --faults 210
 
-Faults: a stage is killed at a random moment; the disk is full; an input of a stage is damaged, exchanged
-for another file, emptied or gone. What must come of it: the next run has the same metrics, or the stage
-stops with one line that says why. Outcomes are counted in metrics/faults.json; what is neither is listed
-there by its number, and ``--only N`` repeats one.
+Faults: a stage is killed at a random moment; the disk is full; a folder is read-only; an input of a stage is
+damaged, exchanged for another file, emptied or gone. What must come of it: the next run has the same
+metrics, or the stage stops with one line that says why. Outcomes are counted in metrics/faults.json; what is
+neither is listed there by its number, and ``--only N`` repeats one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 from bioblobs.io import write_json
 from robustness.mutations import mutated
 from robustness.readers import ROOT
-from robustness.small_run import STAGES, copied, results, run
+from robustness.small_run import STAGES, Done, copied, results, run
 
-KINDS = ("killed", "disk full", "damaged", "exchanged", "empty", "missing")
+KINDS = ("killed", "disk full", "read-only", "damaged", "exchanged", "empty", "missing")
 FINE = ("same result", "refused", "same after the next run", "refused, same after the next run")
 
 
@@ -70,13 +70,14 @@ class Pipeline:
         if kind == "disk full":
             size = int(10 ** draw.uniform(0, 6))
             done = run(stage, folder, largest_file=size)
-            where = f"files of {size} bytes"
-            if not done.status:
-                return where, self._compared(stage, folder)
-            if not done.refused:
-                return where, _bad(done.status, done.said)
-            after = self._next_run(stage, folder)
-            return where, f"refused, {after}" if after.startswith("same") else after
+            return f"files of {size} bytes", self._mended(stage, folder, done)
+        if kind == "read-only":
+            place = draw.choice([folder, *sorted(path for path in folder.rglob("*") if path.is_dir())])
+            mode = place.stat().st_mode
+            place.chmod(mode & ~0o222)
+            done = run(stage, folder)
+            place.chmod(mode)
+            return str(place.relative_to(folder)), self._mended(stage, folder, done)
         inputs = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
         if not inputs:  # nothing comes before the first stage
             return "nothing to damage", "same result"
@@ -95,6 +96,15 @@ class Pipeline:
         if not done.status:
             return where, self._compared(stage, folder)
         return where, "refused" if done.refused else _bad(done.status, done.said)
+
+    def _mended(self, stage: str, folder: Path, done: Done) -> str:
+        """Outcome of a run whose fault is of its surroundings, which are in order for the next run."""
+        if not done.status:
+            return self._compared(stage, folder)
+        if not done.refused:
+            return _bad(done.status, done.said)
+        after = self._next_run(stage, folder)
+        return f"refused, {after}" if after.startswith("same") else after
 
     def _next_run(self, stage: str, folder: Path) -> str:
         done = run(stage, folder)
@@ -123,7 +133,7 @@ def _bad(status: int, said: str) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--faults", type=int, default=210)
     parser.add_argument("--only", type=int, default=None, help="one fault again")
     parser.add_argument("--out", type=Path, default=ROOT / "metrics" / "faults.json")
     options = parser.parse_args()

@@ -36,7 +36,9 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         BioBlobsError: there is none, or it is damaged, not one of ours or of another format.
     """
     if not Path(path).is_file():
-        raise BioBlobsError(f"{path}: no checkpoint there; run the stage that makes it first")
+        raise BioBlobsError(
+            f"{path}: no such checkpoint; run the stage that makes it, or name another (models/ has some)"
+        )
     _check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

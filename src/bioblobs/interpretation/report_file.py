@@ -12,7 +12,7 @@ import pandas as pd
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.chain import Chain, worth
 from bioblobs.interpretation.versioned_json import Format, Keys, Older, nulls, schema_of, without
-from bioblobs.io import Sums
+from bioblobs.sums import Sums
 
 SCHEMA_VERSION = "4.0"
 """Raised in its first number when a reader must change."""

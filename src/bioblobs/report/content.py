@@ -14,7 +14,6 @@ from bioblobs.report.code_sentence import code_sentence
 from bioblobs.report.drawn_overlay import with_overlay
 from bioblobs.report.known_proteins import Known
 from bioblobs.report.overview import overview
-from bioblobs.report.packed_chains import stored_protein
 from bioblobs.report.page import write_page
 from bioblobs.report.results import Folders, Results
 from bioblobs.report.scorecard import scorecard
@@ -60,7 +59,7 @@ def report_data(
         )
     places = shown_rows(len(records), most, seed)
     shown = [records[place] for place in places]
-    chains = [stored_protein(store, int(rows[place])) for place in places]
+    chains = [store.protein(int(rows[place]), str(place)) for place in places]
     classes = report["task"]["classes"]
     data = viewer_data(shown, chains, classes, note="", explanation=report.get("explanation"), known=known)
     row_of = {record.id: int(row) for record, row in zip(records, rows, strict=True)}

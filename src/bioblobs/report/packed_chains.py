@@ -14,26 +14,12 @@ from numpy.typing import NDArray
 from bioblobs.proteins.alphabet import decode
 from bioblobs.proteins.geometry import stretches
 from bioblobs.proteins.record import Protein
-from bioblobs.store.packed import Store
 
 STEP = 0.01
 """Resolution of packed coordinates (angstrom); coarser only for chains wider than 655 angstrom."""
 MISSING = -32768
 """Stands for the coordinate of an atom that is not there."""
 LARGEST = 32767
-
-
-def stored_protein(store: Store, row: int) -> Protein:
-    """A protein of a prepared store."""
-    span = slice(store.offsets[row], store.offsets[row + 1])
-    return Protein(
-        str(row),
-        store.residue_types[span],
-        store.residue_numbers[span],
-        store.insertion_codes[span],
-        store.chain_ids[span],
-        store.coordinates[span],
-    )
 
 
 def pack_chain(protein: Protein) -> dict[str, Any]:

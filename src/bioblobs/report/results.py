@@ -12,7 +12,7 @@ import pandas as pd
 from bioblobs import io
 from bioblobs.errors import BioBlobsError
 from bioblobs.inference.chain import Chain
-from bioblobs.io import Sums
+from bioblobs.sums import Sums
 
 Judge = Callable[[Mapping[str, Any], Any], tuple[Sequence[Mapping[str, Any]], str]]
 """Contents of metrics/faithfulness.json and of metrics/seeds.json (or None) -> checks, verdict over all."""

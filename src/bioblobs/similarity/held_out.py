@@ -51,7 +51,8 @@ class HeldOut:
         from bioblobs.similarity.tmalign import nearest_pairs
 
         nearest = Nearest(*nearest_pairs(traces, known, hits, cpu_count()).best(len(traces)))
-        tool = f"TM-align, {hits} candidates per chain by 3Di states"
+        candidates = "the chain" if hits == 1 else f"the {hits} chains"
+        tool = f"TM-align with {candidates} most alike by 3Di states"
         return nearest, {"tool": tool, "definition": TM_SCORE, **self._by_split(nearest)}
 
     def _by_split(self, nearest: Nearest) -> dict[str, Any]:

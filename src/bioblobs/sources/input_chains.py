@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from bioblobs.config.schema import DataConfig
 from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.record import Protein, ProteinError
@@ -47,18 +45,7 @@ def input_chains(path: Path | str, max_length: int | None = None) -> Iterator[Na
 
 def _of_store(store: Store) -> Iterator[Named]:
     for row, name in enumerate(store.table()["id"]):
-        part = slice(int(store.offsets[row]), int(store.offsets[row + 1]))
-        yield (
-            name,
-            Protein(
-                id=name,
-                residue_types=np.array(store.residue_types[part]),
-                residue_numbers=np.array(store.residue_numbers[part]),
-                insertion_codes=np.array(store.insertion_codes[part]),
-                chain_ids=np.array(store.chain_ids[part]),
-                coordinates=np.array(store.coordinates[part]),
-            ),
-        )
+        yield name, store.protein(row, name)
 
 
 def _of_sample(folder: Path) -> Iterator[Named]:

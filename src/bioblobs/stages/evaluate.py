@@ -15,8 +15,9 @@ from bioblobs.evaluation.run_summary import checkpoint_summary
 from bioblobs.evaluation.untrained_baselines import read_nearest
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
-from bioblobs.io import Sums, few_chains, with_sums, write_json, write_table
+from bioblobs.io import few_chains, write_json, write_table
 from bioblobs.store.packed import open_store
+from bioblobs.sums import Sums, with_sums
 
 
 @with_sums

@@ -19,8 +19,9 @@ from bioblobs.faithfulness.site_table import find_sites, read_sites
 from bioblobs.faithfulness.verdict import checks, verdict
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
-from bioblobs.io import with_sums, write_json, write_table
+from bioblobs.io import write_json, write_table
 from bioblobs.store.packed import open_store
+from bioblobs.sums import with_sums
 
 
 @with_sums

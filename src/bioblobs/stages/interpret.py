@@ -18,8 +18,9 @@ from bioblobs.inference.records import chain_records, explanation
 from bioblobs.interpretation.codes import describe_codes
 from bioblobs.interpretation.stage_results import headline, lines, plots, report_of, write_codes, write_model
 from bioblobs.interpretation.summary import dataset_summary
-from bioblobs.io import with_sums, write_compact_json, write_json, write_table
+from bioblobs.io import write_compact_json, write_json, write_table
 from bioblobs.store.packed import open_store
+from bioblobs.sums import with_sums
 
 
 @with_sums

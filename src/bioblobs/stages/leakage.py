@@ -10,11 +10,12 @@ import numpy as np
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.io import with_sums, write_json, write_table
+from bioblobs.io import write_json, write_table
 from bioblobs.proteins.alphabet import decode
 from bioblobs.similarity.held_out import HELD_OUT, HeldOut, leakage_lines
 from bioblobs.similarity.nearest import histogram
 from bioblobs.store.packed import open_store
+from bioblobs.sums import with_sums
 
 
 @with_sums

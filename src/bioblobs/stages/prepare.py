@@ -8,10 +8,11 @@ from pathlib import Path
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
-from bioblobs.io import with_sums, write_text
+from bioblobs.io import write_text
 from bioblobs.sources.preparation import prepare_store
 from bioblobs.splits import SPLITS
 from bioblobs.store.packed import Store
+from bioblobs.sums import with_sums
 
 
 def run(config: Config, paths: Paths) -> None:

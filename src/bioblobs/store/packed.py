@@ -36,6 +36,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.proteins.record import Protein
 from bioblobs.splits import SPLITS
 from bioblobs.store.array_file import array_digest, open_array
 from bioblobs.store.arrays import Packed
@@ -141,6 +142,18 @@ class Store(Packed):
     def report(self) -> dict[str, bytes]:
         """Content of each file of the data report, by its name."""
         return {Path(name).name: self.read_file(name) for name in self.meta["report"]}
+
+    def protein(self, row: int, name: str) -> Protein:
+        """A protein, under the identifier that the table has for it; arrays are views of the maps."""
+        span = slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+        return Protein(
+            name,
+            self.residue_types[span],
+            self.residue_numbers[span],
+            self.insertion_codes[span],
+            self.chain_ids[span],
+            self.coordinates[span],
+        )
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Rows of the proteins of "train", "val" or "test"."""

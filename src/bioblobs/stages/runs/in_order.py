@@ -8,10 +8,11 @@ from pathlib import Path
 
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import read_json, sums_file, write_json
+from bioblobs.io import read_json, write_json
 from bioblobs.stages.runs.own_process import exit_status
 from bioblobs.stages.runs.run_folder import RUN_CONFIG, path_words
 from bioblobs.store.packed import open_store
+from bioblobs.sums import sums_file
 
 DONE = "done.json"
 """Stages that are done, in a run's folder."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import SUMS, Sums, file_digest, write_json, write_text
+from bioblobs.io import file_digest, write_json, write_text
 from bioblobs.sources.source import source_state
+from bioblobs.sums import SUMS, Sums
 
 RUN_CONFIG = "config.yaml"
 """Parameters of a run, in its folder."""
