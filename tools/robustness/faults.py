@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,17 @@ FINE = ("same result", "refused", "same after the next run", "refused, same afte
 class Pipeline:
     """A finished small run, and what each stage found before it."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, stages: Sequence[str] = STAGES) -> None:
         self.work = work
+        self.stages = stages
         self.before: dict[str, Path] = {}
         self.seconds: dict[str, float] = {}
         self.after: dict[str, dict[str, bytes]] = {}
-        for stage in STAGES:
+        for stage in stages:
             import_module(f"bioblobs.stages.{stage}")  # once, for all processes that are forked from this one
         folder = work / "reference"
         folder.mkdir()
-        for stage in STAGES:
+        for stage in stages:
             self.before[stage] = copied(folder, work / f"before_{stage}")
             done = run(stage, folder)
             if done.status:
@@ -54,7 +56,7 @@ class Pipeline:
     def fault(self, number: int) -> dict[str, Any]:
         """Inject fault ``number``, and say what came of it."""
         draw = random.Random(number)
-        stage, kind = draw.choice(STAGES), KINDS[number % len(KINDS)]
+        stage, kind = draw.choice(self.stages), KINDS[number % len(KINDS)]
         folder = copied(self.before[stage], self.work / f"fault_{number}")
         try:
             where, what = self._happens(kind, stage, folder, draw)

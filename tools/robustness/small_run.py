@@ -127,6 +127,7 @@ def _become(stage: str, folder: Path, said: int, largest_file: int | None) -> No
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.close(said)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
