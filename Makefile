@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
-TASKS ?= enzymecommission geneontology proteinfamily
+TASKS ?= enzymecommission superfamily proteinfamily geneontology
+SPLITS ?= random
 SEEDS ?= 0
 
 OTHER_COLUMNS := ^(src|data|metrics|outputs|plots)/|^(State|Executor|parent|typ|Created)$$
@@ -43,13 +44,20 @@ lint: $(VENV)/.installed-dev ## style and types
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 
-tasks: $(VENV)/.installed-scatter ## the other three tasks, shortened; results in metrics/tasks
+tasks: $(VENV)/.installed-scatter ## the other tasks, an hour each: TASKS, SPLITS="random sequence_0.3 structure_0.7", SEEDS, EMBEDDINGS=FILE.h5; metrics/tasks
 	@mkdir -p metrics/tasks
-	@set -e; for task in $(TASKS); do \
-	  $(RUN) python run_partoken_multistage.py --config params/$$task.yaml; \
-	  folder=$$(ls -d outputs/partoken-multistage/$$task/multistage_* | sort -V | tail -n 1); \
-	  cp "$$folder/metrics/test.json" metrics/tasks/$$task.json; \
-	done
+	@set -e; for task in $(TASKS); do for split in $(SPLITS); do for seed in $(SEEDS); do \
+	  with=$(if $(EMBEDDINGS),+$(notdir $(basename $(EMBEDDINGS)))); \
+	  name=$$task$$with-$$split-$$seed; folder=outputs/tasks/$$name; \
+	  test -f metrics/tasks/$$name.json && { echo "metrics/tasks/$$name.json is there already"; continue; }; \
+	  flags="--config params/$$task.yaml --data.split=$${split%%_*} --train.seed=$$seed --paths.prepared=data/stores/$$task$$with-$$split \
+	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots \
+	    $(if $(EMBEDDINGS),--data.embeddings=$(EMBEDDINGS)) $(ARGS)"; \
+	  test $$split = random || flags="$$flags --data.split_similarity_threshold=$${split##*_}"; \
+	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
+	  run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; \
+	  cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
+	done; done; done
 
 sanity: $(VENV)/.installed-scatter ## are explanations those of the labels? one more training, on permuted ones; metrics/sanity.json
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sanity --config params.yaml

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from bioblobs.config.schema import DataConfig
 from bioblobs.faithfulness.chains import Chains
@@ -28,6 +29,10 @@ needs_compiler = pytest.mark.skipif(
 )
 
 torch.set_num_threads(1)  # tiny tensors: threads would only wait for one another
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

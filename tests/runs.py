@@ -67,7 +67,7 @@ def copy_of_the_tree(target: Path) -> Path:
 
 
 def run(
-    command: list[str], folder: Path, timeout: float = 600, **variables: str
+    command: list[str], folder: Path, timeout: float = 1800, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command there, with this interpreter's environment first on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -61,7 +61,7 @@ from bioblobs.prediction.output_folder import output_folder
 with output_folder(Path(sys.argv[1])) as scratch:
     (scratch / "half").write_text("half")
     print("writing", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -76,13 +76,14 @@ def test_a_folder_of_a_living_process_is_left_alone_and_one_of_a_killed_process_
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    with process.stdout:
+    try:
         assert process.stdout.readline() == b"writing\n"
         with pytest.raises(BioBlobsError, match="another process is writing here"), output_folder(path):
             pass
         assert (scratch_of(path) / "half").is_file()
+    finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert (scratch_of(path) / "half").is_file()
     with output_folder(path) as scratch:
         assert not list(scratch.iterdir())

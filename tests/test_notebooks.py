@@ -18,7 +18,8 @@ EXECUTE = """
 import sys, nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], 4)
-NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
+limits = {"timeout": 1200, "startup_timeout": 600, "iopub_timeout": 300}  # a hang, on however busy a machine
+NotebookClient(notebook, resources={"metadata": {"path": sys.argv[2]}}, **limits).execute()
 nbformat.write(notebook, sys.argv[3])
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ def _loops(path: Path) -> None:
         pass
 
 
+def _waits(path: Path) -> None:
+    time.sleep(600)
+
+
 def _fails(path: Path) -> None:
     raise ValueError("no")
 
@@ -65,10 +70,17 @@ def _says_two_lines(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("read", "what"),
-    [(_dies, "crash"), (_fails, "traceback"), (_says_two_lines, "several lines"), (_loops, "hang")],
+    [
+        (_dies, "crash"),
+        (_fails, "traceback"),
+        (_says_two_lines, "several lines"),
+        (_loops, "hang"),
+        (_waits, "hang"),
+    ],
 )
 def test_what_is_not_fine_is_seen(read: object, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustness.fuzz.SECONDS", 0.2)
+    monkeypatch.setattr("robustness.fuzz.WAIT", 5 if read is _waits else 600)
     kind = Kind(read, [("a.txt", b"some text")])  # type: ignore[arg-type]
     found = [said for _, said in results(kind, "x", [0, 1])]
     assert len(found) == 2 and all(said.startswith(what) for said in found)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bioblobs.io import interval
 from bioblobs.report.chart import RANKINGS
@@ -233,15 +234,38 @@ def summary() -> str:
     return table(rows)
 
 
+TASK_COLUMNS = {
+    "stage0": "stage 0",
+    "stage1": "stage 1 (codes)",
+    "composition": "composition",
+    "kmers": "3-mers",
+    "nearest_sequence": "nearest by sequence",
+    "nearest_structure": "nearest by structure",
+    "majority": "majority",
+}
+
+
 def tasks() -> str:
-    """The other tasks' shortened runs (`make tasks`)."""
-    rows = [["task", "score", "stage 1", "stage 0", "composition", "majority"]]
-    for path in sorted((ROOT / "metrics" / "tasks").glob("*.json")):
-        scores = json.loads(path.read_text())
-        name = next(iter(scores["stage1"]))  # accuracy, or Fmax
-        order = ("stage1", "stage0", "composition", "majority")
-        rows.append([f"`{path.stem}`", name, *(interval(scores[key][name]) for key in order)])
+    """What `make tasks` found: per task and split, over its seeds."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for path in sorted((ROOT / "metrics" / "tasks").glob("*-*-*.json")):
+        task, split, _ = path.stem.rsplit("-", 2)
+        found.setdefault((task, split.replace("_", " ")), []).append(json.loads(path.read_text()))
+    rows = [["task", "split", "score", "seeds", *TASK_COLUMNS.values()]]
+    for (task, split), seeds in found.items():
+        name = next(iter(seeds[0]["stage1"]))  # accuracy, or Fmax
+        cells = [_over_seeds([scores[key][name] for scores in seeds]) for key in TASK_COLUMNS]
+        rows.append([f"`{task}`", split, name, str(len(seeds)), *cells])
     return table(rows)
+
+
+def _over_seeds(scores: list[dict[str, float]]) -> str:
+    """Mean and range of several seeds, the 95 % interval of one; the value alone where all are equal."""
+    if len(scores) == 1:
+        return interval(scores[0])
+    values = [score["value"] for score in scores]
+    mean = {"mean": sum(values) / len(values), "low": min(values), "high": max(values)}
+    return spread(mean) if mean["low"] < mean["high"] else f"{values[0]:.3f}"
 
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {

@@ -194,11 +194,11 @@ def test_a_file_that_is_no_set_of_parameters_is_one_line(fault: str, tmp_path: P
     path = tmp_path / "params.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for command in (lambda words: parse("", words), lambda words: Stage0CLI(["fit", *words])):
-        begun = time.perf_counter()
+        begun = time.process_time()
         with pytest.raises(BioBlobsError, match=said) as error:
             command(["--config", str(path)])
         assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
-        assert time.perf_counter() - begun < 15  # 40 s before there was a limit
+        assert time.process_time() - begun < 15  # 40 s before there was a limit
 
 
 @pytest.mark.parametrize("name", ["none.yaml", ".", "/dev/zero", "a\0b"])

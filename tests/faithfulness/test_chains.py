@@ -76,7 +76,7 @@ def test_fewer_residues_than_neighbours_may_be_left(sample_store: Store) -> None
     seed=st.integers(0, 1000),
     shift=st.sampled_from([0.0, 900.0]),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_one_search_finds_what_one_a_chain_does(
     edge_types: str, lengths: list[int], seed: int, shift: float
 ) -> None:

@@ -56,7 +56,7 @@ def padded_loop(
     return rows, lists, real
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, derandomize=True, database=None)
 @given(
     lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
     edge_types=st.sampled_from(["knn_1", "knn_4", "knn_11", "knn_30", "eps_6", "eps_9.5"]),

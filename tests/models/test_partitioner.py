@@ -91,7 +91,7 @@ def check_invariants(partitioner: Partitioner, batch: ProteinBatch, blobs: Blobs
     assert (blobs.membership[blobs.seeds] == 1).all() and not blobs.soft.any()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40, derandomize=True, database=None)
 @given(
     lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
     k=st.integers(1, 8),

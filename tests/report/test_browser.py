@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bioblobs.report.packed_chains import pack_coordinates, unpack_coordinates
 from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from inference.test_records import odd_protein
-from report.chromium import Pixels, picture, tab
+from report.chromium import Pixels, move_to, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
 
 VIEWS = ("overview", "proteins", "codes", "evidence", "code?n=3", "code?n=4", "protein?id=protein+0&blob=1")
@@ -37,9 +37,9 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield opened
 
 
-def pixels(page: Page) -> Pixels:
-    """(H, W, 3) of the 3-D view."""
-    return picture(page, "#canvas")
+def pixels(page: Page, holds: Callable[[Pixels], bool]) -> Pixels:
+    """(H, W, 3) of the 3-D view, once ``holds`` is true of it."""
+    return picture(page, "#canvas", holds)
 
 
 def like(image: Pixels, colour: str) -> NDArray[np.bool_]:
@@ -65,12 +65,12 @@ def selected(page: Page) -> list[str]:
     return found
 
 
-def open_protein(page: Page, address: str) -> None:
-    """With each blob in a colour of its own: contributions are in test_sum_browser.py."""
+def open_protein(page: Page, address: str) -> Pixels:
+    """The 3-D view with each blob in a colour of its own: contributions are in test_sum_browser.py."""
     page.goto(f"{address}#protein?id=protein+0")
-    page.wait_for_function("document.querySelector('#canvas canvas')")
     page.select_option("#colour-by", "blob")
-    page.wait_for_timeout(300)  # one frame of the software renderer
+    each = colours(page)
+    return pixels(page, lambda image: all(like(image, colour).sum() > 60 for colour in each))
 
 
 def open_without_webgl(page: Page, address: str) -> None:
@@ -83,42 +83,34 @@ def open_without_webgl(page: Page, address: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_structure_is_drawn_with_its_blobs_coloured(page: Page, address: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
-    open_protein(page, address)
-    image = pixels(page)
+    image = open_protein(page, address)
     background = image[25, 25]
     assert (background.mean() > 128) == (scheme == "light")
     drawn = (np.abs(image - background).max(-1) > 12).mean()
     assert 0.02 < drawn < 0.9
-    assert all(like(image, colour).sum() > 60 for colour in colours(page))
 
 
 def test_a_blob_is_selected_by_click_and_by_keyboard(page: Page, address: str) -> None:
-    open_protein(page, address)
+    before = open_protein(page, address)
     first, second, third = colours(page)
-    before = pixels(page)
     page.click("[data-blob='1']")  # the most important: the first of the list
-    page.wait_for_timeout(200)
     assert selected(page) == ["1"]
     assert page.locator(".res[aria-selected=true]").count() == 9
-    chosen = pixels(page)
-    assert like(chosen, first).sum() > like(before, first).sum()  # larger now, the others grey
-    assert like(before, second).sum() > 60 > like(chosen, second).sum()
+    least = like(before, first).sum()  # it is larger now, the others grey
+    pixels(page, lambda image: like(image, first).sum() > least and like(image, second).sum() < 60)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(200)
     assert selected(page) == ["0"]
-    assert like(pixels(page), second).sum() > 60 > like(pixels(page), first).sum()
+    pixels(page, lambda image: like(image, second).sum() > 60 > like(image, first).sum())
     page.keyboard.press("Escape")
-    page.wait_for_timeout(200)
     assert selected(page) == []
-    assert all(like(pixels(page), colour).sum() > 60 for colour in (first, second, third))
+    pixels(page, lambda image: all(like(image, colour).sum() > 60 for colour in (first, second, third)))
 
 
 def test_pointing_at_the_structure_tells_of_the_residue_and_a_click_selects_its_blob(
     page: Page, address: str
 ) -> None:
-    open_protein(page, address)
-    mask = like(pixels(page), colours(page)[0])
+    mask = like(open_protein(page, address), colours(page)[0])
     rows, columns = np.nonzero(mask)
     crowd = [
         mask[max(r - 3, 0) : r + 4, max(c - 3, 0) : c + 4].sum() for r, c in zip(rows, columns, strict=True)
@@ -135,13 +127,11 @@ def test_pointing_at_the_structure_tells_of_the_residue_and_a_click_selects_its_
 
 
 def test_the_keyboard_turns_the_structure(page: Page, address: str) -> None:
-    open_protein(page, address)
     page.mouse.move(5, 5)
-    before = pixels(page)
+    before = open_protein(page, address)
     page.focus("#stage")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(200)
-    assert (np.abs(pixels(page) - before).max(-1) > 12).mean() > 0.005
+    pixels(page, lambda image: bool((np.abs(image - before).max(-1) > 12).mean() > 0.005))
 
 
 def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) -> None:
@@ -157,6 +147,14 @@ def test_a_residue_of_the_sequence_selects_its_blob(page: Page, address: str) ->
     expect(page.locator("#residue")).to_contain_text("in no blob")
 
 
+def test_what_was_told_of_a_residue_goes_with_its_protein(page: Page, address: str) -> None:
+    """The next protein can be opened by key, while the pointer rests on the structure."""
+    open_without_webgl(page, address)
+    page.evaluate("() => { byId('tip').textContent = 'A/1 ALA, in no blob'; byId('tip').hidden = false; }")
+    move_to(page, "protein?id=protein+2")
+    expect(page.locator("#tip")).to_be_hidden()
+
+
 def test_a_code_lists_every_other_protein_that_holds_it(page: Page, address: str) -> None:
     open_without_webgl(page, address)
     page.click("[data-blob='1']")
@@ -164,10 +162,11 @@ def test_a_code_lists_every_other_protein_that_holds_it(page: Page, address: str
     assert sorted(links.all_text_contents()) == sorted(["protein 2", "protein 3", "protein 4", NASTY])
     links.get_by_text("protein 3", exact=True).click()
     expect(page.locator("#protein-title")).to_have_text("protein 3")
+    expect(page.locator("[data-blob='1']")).to_have_attribute("aria-pressed", "true")
     assert selected(page) == ["1"]
     page.click(".blob-row >> text=code 4")
     expect(page.locator("#holders tbody tr")).to_have_count(5)
-    page.goto(f"{address}#code?n=12")
+    move_to(page, "code?n=12")
     expect(page.locator("#holders a")).to_have_text(["protein 2"])
 
 
@@ -180,15 +179,15 @@ def test_proteins_are_searched_filtered_and_sorted(page: Page, address: str) -> 
     expect(names).to_have_count(5)
     page.select_option("[name=outcome]", "wrong")
     expect(names).to_have_text(["protein 3", NASTY])  # the one of no known class first
-    page.goto(f"{address}#proteins?code=11")  # a link to a filtered list
+    move_to(page, "proteins?code=11")  # a link to a filtered list
     expect(names).to_have_text([NASTY])
-    page.goto(f"{address}#proteins")
+    move_to(page, "proteins")
     expect(names).to_have_count(5)
     page.select_option("#gallery [name=order]", "longest")
     length_of = page.evaluate("Object.fromEntries(page.proteins.map(p => [p.id, p.length]))")
     lengths = [length_of[name] for name in names.all_text_contents()]
     assert lengths == sorted(lengths, reverse=True)
-    page.goto(f"{address}#evidence")
+    move_to(page, "evidence")
     page.locator(".confusion a").first.click()
     expect(names).to_have_count(3)
     assert sorted(names.all_text_contents()) == ["protein 0", "protein 2", "protein 4"]
@@ -199,19 +198,22 @@ def test_every_view_fits_a_telephone_and_passes_axe(page: Page, address: str, sc
     """Contrast, names and roles as axe-core checks them (WCAG 2, A and AA)."""
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{address}#overview")
+    expect(page.locator("#hero-slot #strip")).to_be_visible()  # it comes after the text
     for view in VIEWS:
-        page.goto(f"{address}#{view}")
+        move_to(page, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}).response
         assert not [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]], view
 
 
 def test_names_run_nothing(page: Page, address: str) -> None:
+    page.goto(address)
     for view in VIEWS:
-        page.goto(f"{address}#{view}")
+        move_to(page, view)
         assert page.title().endswith(" - BioBlobs report")
         assert page.locator("main img:not(.logo)").count() == 0
-    page.goto(f"{address}#proteins")
+    move_to(page, "proteins")
     page.locator("#gallery a", has_text="onerror").click()
     expect(page.locator("#protein-title")).to_have_text(NASTY)
     assert page.title().endswith(" - BioBlobs report")
@@ -262,6 +264,6 @@ def test_a_page_of_one_protein_opens_on_it_and_each_view_has_a_title(page: Page,
     page.goto(address)
     assert page.locator("#protein-title").is_visible()
     assert page.title() == f"{page.locator('#protein-title').inner_text()} - Predictions"
-    page.goto(f"{address}#proteins")
+    move_to(page, "proteins")
     assert page.locator("#proteins-title").is_visible()
     assert page.title() == "Proteins - Predictions"

@@ -16,14 +16,17 @@ from bioblobs.report.viewer import write_viewer
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from inference.test_records import odd_protein
-from report.chromium import picture, tab
+from report.chromium import Pixels, move_to, picture, tab
 from report.pages import CLASSES, EXPLANATION, NASTY, record, write_report
-
-PATIENCE = 30_000
-"""Milliseconds that WebGL without a graphics card may take on a busy machine."""
 
 NO_WEBGL = "HTMLCanvasElement.prototype.getContext = () => null"
 """For tests of what is not drawn: quicker."""
+
+MOVED_EARLY = """addEventListener("load", () => {
+  history.replaceState(null, "", "#protein?id=protein+2");
+  dispatchEvent(new HashChangeEvent("hashchange"));
+});"""
+"""A reader's move that comes just before the page is whole."""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +43,15 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield opened
 
 
+def varied(image: Pixels, ground: Pixels, by: float) -> bool:
+    """Whether more than a fiftieth of an image is not the ground's colour."""
+    return bool((np.abs(image - ground).max(-1) > by).mean() > 0.02)
+
+
 def test_a_live_protein_verdicts_and_thumbnails_are_on_the_first_screen(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.locator("#hero-text")).to_contain_text("Typical right answer: all alpha (1 of 2)")
-    expect(page.locator("#hero-slot #canvas canvas").first).to_be_attached(timeout=PATIENCE)
-    page.wait_for_timeout(300)
-    image = picture(page, "#canvas")
-    assert (np.abs(image - image[25, 25]).max(-1) > 12).mean() > 0.02
+    picture(page, "#hero-slot #canvas", lambda image: varied(image, image[25, 25], by=12))
     for part in ("#stage", "#strip", "#sum-total", "#verdict-right", "#verdict-believed", "#verdict-fair"):
         box = page.locator(part).bounding_box()
         assert box is not None
@@ -64,16 +69,28 @@ def test_arrows_walk_to_the_mistake_and_the_address_follows(page: Page, address:
     page.keyboard.press("Enter")
     expect(page.locator("#hero-text")).to_contain_text("Surest mistake: all alpha, in truth beta")
     expect(page.locator("#hero-badge")).to_have_text("✗ wrong")
-    assert "show=" in page.url
+    expect(page).to_have_url(re.compile("show="))
     page.click("#hero-slot [data-blob='1']")
     assert page.locator("#hero-slot .res[aria-selected=true]").count() == 9
-    assert "blob=1" in page.url
+    expect(page).to_have_url(re.compile("blob=1"))
     page.reload()
     expect(page.locator("#hero-text")).to_contain_text("Surest mistake")
     expect(page.locator("#hero-slot [data-blob='1']")).to_have_attribute("aria-pressed", "true")
     page.click("#hero-name")
     expect(page.locator("#protein-title")).to_have_text(NASTY)
     expect(page.locator("#protein-slot #stage")).to_be_visible()
+
+
+def test_a_reader_who_moves_on_while_the_page_loads_keeps_the_protein(page: Page, address: str) -> None:
+    """The first screen's protein comes after the text: by then another part of the page may be open."""
+    page.add_init_script(NO_WEBGL)
+    page.add_init_script(MOVED_EARLY)
+    page.goto(address)
+    page.evaluate("() => new Promise((done) => setTimeout(done))")  # what waited for the page has run
+    expect(page.locator("#protein-title")).to_have_text("protein 2")
+    expect(page.locator("#protein-slot #strip")).to_be_visible()
+    move_to(page, "overview")
+    expect(page.locator("#hero-slot #strip")).to_be_visible()
 
 
 def test_each_verdict_names_its_worst_case_and_links_to_it(page: Page, address: str) -> None:
@@ -93,9 +110,9 @@ def test_each_verdict_names_its_worst_case_and_links_to_it(page: Page, address: 
 
 def test_thumbnails_are_drawn_when_seen(page: Page, address: str) -> None:
     page.goto(f"{address}#proteins")
-    expect(page.locator("#gallery canvas[data-drawn]")).to_have_count(5, timeout=PATIENCE)
-    image = picture(page, "#gallery .thumb-picture >> nth=0")
-    assert (np.abs(image - image[2, image.shape[1] // 2]).max(-1) > 30).mean() > 0.02
+    expect(page.locator("#gallery canvas[data-drawn]")).to_have_count(5)
+    thumb = "#gallery .thumb-picture >> nth=0"
+    picture(page, thumb, lambda image: varied(image, image[2, image.shape[1] // 2], by=30))
     assert page.locator("#overview-gallery canvas[data-drawn]").count() == 0  # out of sight
 
 
@@ -125,7 +142,7 @@ def test_chips_filter_and_pages_turn(page: Page, sample_store: Store, tmp_path: 
     assert page.locator("#gallery .badge-wrong").count() == 15  # the wrong ones first
     page.click("text=Next page")
     expect(names).to_have_count(6)
-    assert "page=2" in page.url
+    expect(page).to_have_url(re.compile("page=2"))
     page.click("[data-chip='c1']")
     expect(names).to_have_count(8)
     expect(page.locator("[data-chip='c1']")).to_have_attribute("aria-pressed", "true")
@@ -158,7 +175,7 @@ def test_structure_and_picture_can_be_taken_along(page: Page, tmp_path: Path) ->
     ]
     assert sorted(numbers) == sorted(wanted)
     assert {round(atom.b_iso, 3) for atom in atoms} == {0.0, 0.6, 1.2, -0.9}
-    expect(page.locator("#canvas canvas").first).to_be_attached(timeout=PATIENCE)
+    expect(page.locator("#canvas canvas").first).to_be_attached()
     with page.expect_download() as waiting:
         page.click("#save-picture")
     assert waiting.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -170,9 +187,9 @@ def test_a_selection_is_in_the_address(page: Page, address: str) -> None:
     page.add_init_script(NO_WEBGL)
     page.goto(f"{address}#protein?id=protein+0")
     page.click("[data-residue='3']")
-    assert page.url.endswith("#protein?id=protein+0&blob=0")
+    expect(page).to_have_url(f"{address}#protein?id=protein+0&blob=0")
     page.keyboard.press("Escape")
-    assert page.url.endswith("#protein?id=protein+0")
+    expect(page).to_have_url(f"{address}#protein?id=protein+0")
 
 
 def test_a_code_begins_with_a_sentence_and_keeps_raw_numbers_folded(page: Page, address: str) -> None:
@@ -180,8 +197,8 @@ def test_a_code_begins_with_a_sentence_and_keeps_raw_numbers_folded(page: Page, 
     expect(page.locator("#code-sentence")).to_have_text("Helix, argues for all alpha; fairly tight, 2.2 Å.")
     assert not page.locator("#raw").evaluate("each => each.open")
     expect(page.locator("#raw")).to_contain_text("rmsd")
-    page.goto(f"{address}#code?n=3")
-    expect(page.locator(".logo")).to_have_attribute("src", re.compile("^data:image/svg"), timeout=PATIENCE)
+    move_to(page, "code?n=3")
+    expect(page.locator(".logo")).to_have_attribute("src", re.compile("^data:image/svg"))
 
 
 def test_the_pictures_in_the_docs_are_small_and_shown() -> None:

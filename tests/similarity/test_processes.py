@@ -30,8 +30,10 @@ if __name__ == "__main__":
     ca = [rng.normal(size=(400, 3)).astype(numpy.float32) * 20 for _ in range(60)]
     tmalign.nearest_pairs(ca, ca, 60, 2)
 """
-SOON = 10
-"""Seconds within which a death must be reported, on a busy machine; a hang never ends."""
+SOON = 150
+"""Seconds within which a death must be reported, on however busy a machine; a hang never ends."""
+LONG = 600
+"""Seconds of a task that nobody waits for."""
 
 
 def workers(of: psutil.Process, before: set[int]) -> list[psutil.Process]:
@@ -156,9 +158,9 @@ def test_an_error_of_a_task_is_raised_here(kind: str, error: type[Exception], sa
 
 
 def test_ctrl_c_is_not_waited_for(mine: Callable[[], list[psutil.Process]]) -> None:
-    begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt), worker_processes(2, "wait") as pool:
-        pool.submit(time.sleep, 60)
+        pool.submit(time.sleep, LONG)
         wait_for(lambda: bool(mine()))
+        begun = time.monotonic()
         raise KeyboardInterrupt
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < SOON

@@ -176,7 +176,7 @@ def test_atoms_of_a_residue_in_any_order_and_place(tmp_path: Path) -> None:
 KINDS = ("plain", "inserted", "alternate", "no O", "CA only")
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, derandomize=True, database=None)
 @given(
     st.lists(st.sampled_from(["plain", "inserted", "alternate", "no O", "CA only"]), min_size=1, max_size=9)
 )

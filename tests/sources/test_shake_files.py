@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +29,7 @@ from bioblobs.sources import resumable, shake_files, unpacking
 from bioblobs.sources.shake_files import MANIFEST, ensure_files, shake_file
 from bioblobs.stages import download
 from conftest import ROOT
+from processes import wait_for
 
 NAMES = ("SCOPDataset.residue.avro", "SCOPDataset.atom.avro")
 
@@ -55,6 +55,7 @@ class Server:
         ranges: the Range header of every request for a file ("" without one).
         resumes: whether Range is understood.
         md5: checksums that the record tells; None: it has no interface.
+        slow: whether bodies stop half-way, until the test is ``over``.
     """
 
     url: str = ""
@@ -65,6 +66,7 @@ class Server:
     resumes: bool = True
     md5: dict[str, str] | None = None
     slow: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 def handler(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -112,7 +114,8 @@ def handler(server: Server) -> type[BaseHTTPRequestHandler]:
             if server.slow:
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
-                time.sleep(60)
+                server.over.wait()
+                return
             self.wfile.write(body[:cut])
             self.wfile.flush()
             if cut is not None:
@@ -143,6 +146,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         monkeypatch.setattr(resumable, "BACKOFF", 0.0)
         monkeypatch.delenv("http_proxy", raising=False)
         yield made
+        made.over.set()
         http.shutdown()
 
 
@@ -338,10 +342,7 @@ def test_killed_download_leaves_a_part_that_the_next_call_takes_up(root: Path, s
     command = [sys.executable, "-c", FETCH, f"{server.url}/{name}", str(part)]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stderr=-3)
     try:
-        for _ in range(600):
-            if part.exists() and part.stat().st_size:
-                break
-            time.sleep(0.05)
+        wait_for(lambda: part.exists() and part.stat().st_size > 0)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -48,7 +48,7 @@ def across(splits: Sequence[str]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("tool", ["opal", "mmseqs"])
 @given(seed=st.integers(0, 2**16), identity=st.sampled_from([0.55, 0.75, 0.95]))
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=6, derandomize=True, database=None)
 def test_no_pair_across_splits_reaches_the_threshold(tool: str, seed: int, identity: float) -> None:
     """By global alignment with another library; families are known by construction."""
     if tool == "mmseqs" and assign.sequence_tool() != "mmseqs":
@@ -102,7 +102,7 @@ def test_links_join_what_they_connect_and_nothing_else() -> None:
     seed=st.integers(0, 1000),
     fractions=st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.4, 0.1, 0.5)]),
 )
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 def test_clusters_stay_whole_and_shares_are_near(
     sizes: list[int], seed: int, fractions: tuple[float, float, float]
 ) -> None:

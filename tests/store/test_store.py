@@ -75,7 +75,7 @@ def proteins_of_any_kind(draw: st.DrawFn) -> Protein:
     return dataclasses.replace(made, coordinates=(made.coordinates * np.float32(scale)))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, derandomize=True, database=None)
 @given(
     proteins=st.lists(proteins_of_any_kind(), min_size=1, max_size=4),
     edge_types=st.sampled_from(["knn_4", "eps_8"]),

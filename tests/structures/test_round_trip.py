@@ -9,7 +9,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioblobs.proteins.alphabet import SYMBOLS, encode
@@ -78,13 +78,7 @@ def with_alternates(chain: gemmi.Chain, rows: set[int]) -> gemmi.Chain:
     return chain
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=60, derandomize=True, database=None)
 @given(proteins(), st.sets(st.integers(0, 14), max_size=4))
 def test_what_is_written_is_read_in_both_formats(written: list[Protein], alternates: set[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -340,7 +340,7 @@ def test_pipes_devices_and_bombs_are_refused(tmp_path: Path, monkeypatch: pytest
         read_chains(tmp_path / "large.pdb")
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12, derandomize=True, database=None)
 @given(st.data())
 def test_mutations_are_read_or_refused_in_one_line(data: st.DataObject) -> None:
     """Bytes flipped, lines deleted or doubled, columns swapped, cut off."""

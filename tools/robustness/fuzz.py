@@ -31,7 +31,9 @@ from robustness.mutations import mutated
 from robustness.readers import ROOT, Kind, kinds
 
 SECONDS, GIB = 5, 3
-"""Most that one input may take: seconds, and memory beyond what the process has."""
+"""Most that one input may take: seconds of the processor, and memory beyond what the process has."""
+WAIT = 60
+"""As many times that in all, for an input that waits: a busy machine is no fault of the reader."""
 FINE = ("read", "refused")
 CHUNK = 100
 
@@ -47,7 +49,8 @@ def outcome(kind: Kind, number: int, folder: Path, seed: str) -> str:
     path = folder / name
     path.write_bytes(mutated(content, draw, [other for _, other in kind.files]))
     said = io.StringIO()
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, WAIT * SECONDS)
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             kind.read(path)
@@ -62,6 +65,7 @@ def outcome(kind: Kind, number: int, folder: Path, seed: str) -> str:
     except Exception as error:
         return f"traceback: {type(error).__name__}: {str(error).splitlines()[:1]}"
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         path.unlink()
     return "read"
@@ -71,6 +75,7 @@ def _worker(kind: Kind, seed: str, numbers: list[int], sender: Any) -> None:
     def alarm(*_: object) -> None:
         raise Hang
 
+    signal.signal(signal.SIGPROF, alarm)
     signal.signal(signal.SIGALRM, alarm)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + GIB * 2**30,) * 2)

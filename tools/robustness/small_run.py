@@ -74,7 +74,7 @@ def run(
     folder: Path,
     kill_after: float | None = None,
     largest_file: int | None = None,
-    limit: float = 300,
+    limit: float = 1800,
 ) -> Done:
     """Run a stage in a forked process, which has the libraries already.
 
@@ -106,7 +106,7 @@ def run(
         status = os.waitpid(child, 0)[1]
         if kill_after is None:
             return Done(-signal.SIGALRM, f"hang: over {limit} s", limit)
-    listener.join(5)
+    listener.join(60)  # beyond its end where a process that it started still holds the pipe
     said = b"".join(words).decode(errors="replace")
     return Done(os.waitstatus_to_exitcode(status), said, time.monotonic() - begun)
 

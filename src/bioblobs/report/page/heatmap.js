@@ -38,6 +38,7 @@ const heatmapView = (() => {
         `(average linkage).${more} Point at a row to read it, click to open its code; with the keyboard: arrows and Enter. The numbers are on each code's page.`),
       h("div", { class: "scale" }, scaleLegend(card.largest, beyond)),
       h("div", { class: "heat-frame" }, h("div", { class: "heat-picture" }, heads, stage), status));
+    draw(); // its observer comes later: keys and the pointer must not find a map without a size
     new ResizeObserver(draw).observe(root);
   }
 

@@ -14,7 +14,8 @@ function open() {
   for (const view of views) view.hidden = view.dataset.view !== name;
   if (name === "overview") {
     overviewGallery.show(parameters);
-    afterPaint(() => heroView.show(parameters));
+    const overview = views.find((view) => view.dataset.view === name);
+    afterPaint(() => overview.hidden || heroView.show(parameters)); // a reader may have gone on by then
   }
   if (name === "evidence") heatmapView.show();
   if (name === "proteins") galleryView.show(parameters);

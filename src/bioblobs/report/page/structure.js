@@ -30,6 +30,7 @@ const structureView = (() => {
     const indexOf = new Map(numbers.map(({ chain, number }, residue) => [`${chain}${number}`, residue]));
     shown = { protein, labels, blobOf, indexOf, actions };
     chosen = pointed = null;
+    tip.hidden = true; // of the protein before, where the pointer still rests on it
     if (!start()) return;
     viewer.removeAllModels();
     viewer.addModel(pdbText(protein.chain.sequence, coordinates, numbers), "pdb");
