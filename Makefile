@@ -56,7 +56,7 @@ tasks: $(VENV)/.installed-scatter ## the other tasks, an hour each: TASKS, SPLIT
 	  test $$split = random || flags="$$flags --data.split_similarity_threshold=$${split##*_}"; \
 	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
 	  run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; \
-	  cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
+	  cp $$folder/plots/by_distance.csv metrics/tasks/$$name.csv; cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
 	done; done; done
 
 sanity: $(VENV)/.installed-scatter ## are explanations those of the labels? one more training, on permuted ones; metrics/sanity.json

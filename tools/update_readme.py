@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from bioblobs.io import interval
 from bioblobs.report.chart import RANKINGS
@@ -236,7 +237,7 @@ def summary() -> str:
 
 TASK_COLUMNS = {
     "stage0": "stage 0",
-    "stage1": "stage 1 (codes)",
+    "stage1": "stage 1",
     "composition": "composition",
     "kmers": "3-mers",
     "nearest_sequence": "nearest by sequence",
@@ -247,16 +248,36 @@ TASK_COLUMNS = {
 
 def tasks() -> str:
     """What `make tasks` found: per task and split, over its seeds."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for path in sorted((ROOT / "metrics" / "tasks").glob("*-*-*.json")):
-        task, split, _ = path.stem.rsplit("-", 2)
-        found.setdefault((task, split.replace("_", " ")), []).append(json.loads(path.read_text()))
     rows = [["task", "split", "score", "seeds", *TASK_COLUMNS.values()]]
-    for (task, split), seeds in found.items():
+    for (task, split), paths in _task_files(".json").items():
+        seeds = [json.loads(path.read_text()) for path in paths]
         name = next(iter(seeds[0]["stage1"]))  # accuracy, or Fmax
         cells = [_over_seeds([scores[key][name] for scores in seeds]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, name, str(len(seeds)), *cells])
     return table(rows)
+
+
+def far() -> str:
+    """The same for the test chains that are least alike to any training chain."""
+    rows = [["task", "split", "chains", *TASK_COLUMNS.values()]]
+    for (task, split), paths in _task_files(".csv").items():
+        found = pd.concat([pd.read_csv(path) for path in paths])
+        found = found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")]
+        if not len(found):
+            continue
+        scores = {name: list(rows.to_dict("index").values()) for name, rows in found.groupby("predictor")}
+        cells = [_over_seeds(scores[key]) for key in TASK_COLUMNS]
+        rows.append([f"`{task}`", split, str(found["chains"].iloc[0]), *cells])
+    return table(rows)
+
+
+def _task_files(ending: str) -> dict[tuple[str, str], list[Path]]:
+    """Task and split -> files of its seeds (metrics/tasks/TASK-SPLIT-SEED.*)."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for path in sorted((ROOT / "metrics" / "tasks").glob(f"*-*-*{ending}")):
+        task, split, _ = path.stem.rsplit("-", 2)
+        found.setdefault((task, split.replace("_", " ")), []).append(path)
+    return found
 
 
 def _over_seeds(scores: list[dict[str, float]]) -> str:
@@ -280,6 +301,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "trust": trust,
         "seeds": seeds,
         "tasks": tasks,
+        "far": far,
     },
 }
 """Page -> block between ``<!-- name -->`` and ``<!-- /name -->`` -> what makes it."""
