@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import resource
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from bioblobs.errors import BioBlobsError, one_line_errors, printable
 from bioblobs.io import interval, open_text, put_in_place, scratch_of, whole_file, whole_folder, write_text
 from bioblobs.prediction.output_folder import output_folder
+from bioblobs.structures.files import StructureError
 from conftest import ROOT
 
 
@@ -58,6 +60,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from bioblobs.prediction.output_folder import output_folder
+from bioblobs.structures.files import StructureError
 with output_folder(Path(sys.argv[1])) as scratch:
     (scratch / "half").write_text("half")
     print("writing", flush=True)
@@ -149,3 +152,18 @@ def test_what_reaches_a_terminal_has_no_control_characters() -> None:
     with pytest.raises(SystemExit) as end, one_line_errors():
         raise BioBlobsError("chain \x1b[2J: broken")
     assert end.value.code == r"error: chain \x1b[2J: broken"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BioBlobsError("a\nb\r\nc\u2028d"),
+        StructureError(Path("a"), "b\nc\x85d"),
+        FileNotFoundError(2, "b c d", "a\nb"),
+    ],
+)
+def test_an_error_is_one_line_whatever_it_quotes(error: Exception) -> None:
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise error
+    assert len(str(end.value.code).splitlines()) == 1
+    assert len(str(pickle.loads(pickle.dumps(error)))) == len(str(error))

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 class BioBlobsError(Exception):
     """Bad input or an impossible request, in one line that names the file, key or residue."""
 
+    def __str__(self) -> str:
+        return joined_lines(super().__str__())
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
@@ -23,7 +26,12 @@ def one_line_errors() -> Iterator[None]:
     except (BioBlobsError, OSError) as error:
         if os.environ.get("BIOBLOBS_DEBUG"):
             raise
-        sys.exit(printable(f"error: {error}"))
+        sys.exit(printable(joined_lines(f"error: {error}")))
+
+
+def joined_lines(text: str) -> str:
+    """Put spaces for line breaks: what a message quotes of a file may hold them."""
+    return " ".join(text.splitlines())
 
 
 def printable(text: str) -> str:

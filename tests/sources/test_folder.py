@@ -171,6 +171,10 @@ def test_bad_files_are_skipped_and_reported(folder: Path) -> None:
     ("rows", "message"),
     [
         ("p0.pdb,A,alpha,training\n", "line 2, column split: training: expected train, val, test or nothing"),
+        (
+            'p0.pdb,A,alpha,"val\np1.pdb"\n',
+            "line 3, column split: val p1.pdb: expected train, val, test or nothing",
+        ),
         ("p0,A,alpha,train\n\n,A,alpha,train\n", "line 4, column file: is empty"),
         ("../p0.pdb,A,alpha,train\n", "line 2, column file: ../p0.pdb: expected a file in"),
         ("p0,A,alpha,train\np0.pdb,A,beta,val\n", "line 3, column file: names the chain of line 2 again"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gemmi
 
-from bioblobs.errors import BioBlobsError
+from bioblobs.errors import BioBlobsError, joined_lines
 from bioblobs.structures.content import PACKED, READ_ERRORS, foreign, printable, read_content
 from bioblobs.structures.mmcif import ATOM_SITE, MMCIF, parse_mmcif
 from bioblobs.structures.pdb import ATOM_RECORD, parse_pdb
@@ -35,7 +35,7 @@ class StructureError(BioBlobsError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return joined_lines(f"{self.path}: {self.reason}")
 
 
 @dataclass
