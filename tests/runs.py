@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,27 +42,6 @@ ONE_STAGE = {
     "train.accelerator": "cpu",
 }
 """Keys of a training stage that runs by itself, in this process, on the store of the tests' fixture."""
-
-
-def copy_of_the_tree(target: Path) -> Path:
-    """The files that git tracks, and new ones it does not ignore, as they are now; the sample is linked."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in listed.stdout.splitlines():
-        source, place = ROOT / name, target / name
-        if not source.is_file():
-            continue  # deleted in the working tree
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if name.startswith("data/sample/"):
-            place.symlink_to(source)
-        else:
-            shutil.copy(source, place)
-    return target
 
 
 def run(

@@ -14,7 +14,8 @@ import yaml
 from bioblobs.config import groups
 from bioblobs.config.schema import DataConfig, leaf_keys
 from conftest import ROOT
-from runs import TINY, copy_of_the_tree, ok, run
+from runs import TINY, ok, run
+from working_tree import copy_of_the_tree
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])

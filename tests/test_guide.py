@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from runs import TINY, copy_of_the_tree, ok, run
+from runs import TINY, ok, run
+from working_tree import copy_of_the_tree
 
 GUIDE = (ROOT / "tests" / "data" / "guide.md").read_text()
 

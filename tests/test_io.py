@@ -60,7 +60,6 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from bioblobs.prediction.output_folder import output_folder
-from bioblobs.structures.files import StructureError
 with output_folder(Path(sys.argv[1])) as scratch:
     (scratch / "half").write_text("half")
     print("writing", flush=True)

@@ -14,7 +14,8 @@ from ruamel.yaml import YAML  # DVC's own parser, which keeps comments
 
 from bioblobs.evaluation.untrained_baselines import NEAREST
 from bioblobs.interpretation import report_file as reading
-from runs import TINY, copy_of_the_tree, ok, run
+from runs import TINY, ok, run
+from working_tree import copy_of_the_tree
 
 SETTINGS = [f"--set-param={key}={value}" for key, value in TINY.items()]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,26 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from working_tree import ROOT, copy_of_the_tree
+
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
 WITHOUT_GRADIENT = "@torch.no_grad()"
 UNNOTICED = {0, 5, 33, 34, 35, None}
 """Exit statuses of mutmut's processes: tests passed, there was none, or it was not run."""
-
-
-def copy_of_the_tree(target: Path) -> None:
-    """Copy what git tracks and what is new, as it is now."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
 
 
 def undecorated(source: str) -> str:

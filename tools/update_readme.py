@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bioblobs.evaluation import over_seeds
 from bioblobs.io import interval
 from bioblobs.report.chart import RANKINGS
 from marked import between, spread, table
@@ -265,7 +266,7 @@ def far() -> str:
         found = found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")]
         if not len(found):
             continue
-        scores = {name: list(rows.to_dict("index").values()) for name, rows in found.groupby("predictor")}
+        scores = {name: each.to_dict("records") for name, each in found.groupby("predictor")}
         cells = [_over_seeds(scores[key]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, str(found["chains"].iloc[0]), *cells])
     return table(rows)
@@ -284,9 +285,8 @@ def _over_seeds(scores: list[dict[str, float]]) -> str:
     """Mean and range of several seeds, the 95 % interval of one; the value alone where all are equal."""
     if len(scores) == 1:
         return interval(scores[0])
-    values = [score["value"] for score in scores]
-    mean = {"mean": sum(values) / len(values), "low": min(values), "high": max(values)}
-    return spread(mean) if mean["low"] < mean["high"] else f"{values[0]:.3f}"
+    found = over_seeds.spread([score["value"] for score in scores])
+    return spread(found) if found["low"] != found["high"] else f"{found['mean']:.3f}"
 
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
