@@ -25,7 +25,9 @@ class TrainConfig(Group):
             bootstrap.
         batch_size: most proteins a batch.
         max_residues: most residues per batch; a longer protein makes a batch of its own.
-        weight_decay: of AdamW.
+        optimizer: adamw, or muon: Muon on the matrices between layers, AdamW on the rest.
+        muon_rate: Muon's learning rate as a multiple of AdamW's, which is the stage's lr (muon only).
+        weight_decay: of both, decoupled; biases and norms do not decay.
         warmup_epochs: epochs of linear warm-up before the cosine schedule.
         label_smoothing: of the cross-entropy (single-label tasks).
         class_weights: none, or balanced: a training protein counts inversely to the size of its class
@@ -59,6 +61,8 @@ class TrainConfig(Group):
     seed: NonNegativeInt = 0
     batch_size: PositiveInt = 64
     max_residues: PositiveInt = 6000
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    muon_rate: PositiveFloat = 3.0
     weight_decay: NonNegativeFloat = 0.01
     warmup_epochs: NonNegativeFloat = 1.0
     label_smoothing: UnitFloat = 0.1

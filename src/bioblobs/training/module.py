@@ -10,7 +10,6 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 from torch import distributed as dist
-from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.checkpoints.build import architecture, build_model
@@ -26,6 +25,7 @@ from bioblobs.proteins.alphabet import UNKNOWN
 from bioblobs.training.divergence import Losses
 from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import LossWeights, loss_terms, ramp, temperature
+from bioblobs.training.optimizer import make_optimizer
 
 
 class BlobModule(LightningModule):
@@ -217,7 +217,9 @@ class BlobModule(LightningModule):
             "coverage": (blobs.assignment >= 0).float().mean(),
         }
         if split == "train":
-            values["lr"] = torch.tensor(self.trainer.optimizers[0].param_groups[0]["lr"], device=count.device)
+            values["lr"] = torch.tensor(
+                self.trainer.optimizers[0].param_groups[-1]["lr"], device=count.device
+            )
         self._so_far.add(split, values, batch.num_proteins)
         if prediction.codes is not None and self.model.codebook is not None:
             codes, real = prediction.codes.reshape(-1), blobs.mask.reshape(-1)
@@ -225,15 +227,10 @@ class BlobModule(LightningModule):
         return prediction, terms["loss"]
 
     def configure_optimizers(self) -> Any:
-        """AdamW; each step a linear warm-up, then half a cosine to zero."""
-        matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
-        others = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": self.keys.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        """Steps of ``train.optimizer``: a linear warm-up, then half a cosine to zero."""
         # Fused is one pass over all parameters; under autocast Lightning would refuse to clip its gradients.
-        optimizer = AdamW(groups, lr=self.plan.lr, fused=self.trainer.precision == "32-true" or None)
+        fused = self.trainer.precision == "32-true" or None
+        optimizer = make_optimizer(self.model, self.keys, self.plan.lr, fused)
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = min(int(steps * self.keys.warmup_epochs / self.plan.epochs), steps - 1)
 
