@@ -7,10 +7,12 @@ metrics/ holds.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +22,7 @@ from bioblobs.report.chart import RANKINGS
 from marked import between, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
-README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
+README, RESULTS, CHOICES = ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "choices.md"
 PICTURES = ROOT / "docs" / "pictures"
 SHOWN = {
     "plots/test_scores.csv": "test_scores",
@@ -289,6 +291,27 @@ def _over_seeds(scores: list[dict[str, float]]) -> str:
     return spread(found) if found["low"] != found["high"] else f"{found['mean']:.3f}"
 
 
+OPTIMIZER = re.compile(r"task_(?P<task>[a-z]+)_(?P<optimizer>adamw|muon)")
+"""Name of a run in choices.json that trained a preset of params/ with one optimizer or the other."""
+
+
+def optimizers() -> str:
+    """Both optimizers on the tasks' presets, by validation: means over the seeds that were trained."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()):
+        if named := OPTIMIZER.match(run["name"]):
+            found.setdefault((named["task"], named["optimizer"]), []).append(run)
+    head = ["task", "optimizer", "seeds", "epochs", "training loss, last", "least validation loss"]
+    rows = [[*head, "stage 0: accuracy or Fmax", "last three", "stage 1"]]
+    for (task, optimizer), runs in sorted(found.items()):
+        score = "val_fmax" if "val_fmax" in runs[0]["stage_0"] else "val_acc"
+        cells = [("stage_0", name) for name in ("train_cls", "val_cls_least", score, f"{score}_last_3")]
+        cells.append(("stage_1", score))
+        means = [f"{sum(run[stage][name] for run in runs) / len(runs):.3f}" for stage, name in cells]
+        rows.append([f"`{task}`", optimizer, str(len(runs)), str(runs[0]["stage_0"]["epochs"]), *means])
+    return table(rows)
+
+
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     README: {"summary": summary},
     RESULTS: {
@@ -303,6 +326,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "tasks": tasks,
         "far": far,
     },
+    CHOICES: {"optimizers": optimizers},
 }
 """Page -> block between ``<!-- name -->`` and ``<!-- /name -->`` -> what makes it."""
 

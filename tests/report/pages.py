@@ -232,6 +232,12 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
         by_class=pd.DataFrame(
             [{"name": name, "chains": 5, "score": "recall", **interval(0.8)} for name in CLASSES.values()]
         ),
+        by_distance=pd.DataFrame(
+            [
+                {"measure": "tm_score", "bin": "0 to 0.5", "predictor": name, "chains": 12, **interval(0.8)}
+                for name in ("stage1", "majority")
+            ]
+        ),
         mistakes=pd.DataFrame([{"id": "protein 2", "predicted": NASTY, "probability": 0.9, "actual": NASTY}]),
         ablation={"as_trained": {"accuracy": 0.9, "mean_probability_change": 0.0}},
         faithfulness={

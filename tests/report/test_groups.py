@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioblobs.report.groups import SHOWN, group_tables, mistake_rows
+from bioblobs.report.groups import FEWEST, SHOWN, group_tables, likeness_tables, mistake_rows
 from bioblobs.report.results import _read_table
 from bioblobs.report.score_rows import score_tables
 from report.pages import interval
@@ -40,6 +40,22 @@ def test_groups_keep_their_order_counts_and_intervals() -> None:
     assert by_length["rows"][1]["place"] == {"value": 0.9, "low": 0.9, "high": 0.9}
     assert [row["count"] for row in by_class["rows"]] == list(range(SHOWN + 2, 2, -1))
     assert f"{SHOWN} most frequent of {SHOWN + 2}" in by_class["explained"]
+
+
+def test_every_predictor_is_scored_in_each_range_of_likeness_that_has_chains_enough() -> None:
+    rows = [
+        {"measure": measure, "bin": bin_, "predictor": name, "chains": chains, **interval(value)}
+        for measure, bin_, chains in (("identity", "0 to 0.3", FEWEST), ("tm_score", "0 to 0.5", FEWEST - 1))
+        for name, value in (("majority", 0.2), ("stage1", 0.7))
+    ]
+    [table] = likeness_tables(pd.DataFrame(rows))
+    assert table["name"] == "sequence identity 0 to 0.3"
+    assert table["explained"] == f"{FEWEST} chains"
+    assert [(row["title"], row["model"], row["place"]["value"]) for row in table["rows"]] == [
+        ("BioBlobs, fine-tuned (stage 1)", True, 0.7),
+        ("majority class", False, 0.2),
+    ]
+    assert likeness_tables(pd.DataFrame(rows).head(0)) == []
 
 
 def test_mistakes_are_read_as_written_and_lead_to_their_proteins(tmp_path: Path) -> None:

@@ -118,7 +118,8 @@ def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
         (tmp_path / folder).mkdir(parents=True)
     for name, content in contents.items():
         (tmp_path / "m" / f"{name}.json").write_text(json.dumps(content))
-    tables = ("data_classes", "by_length", "by_class", "faithfulness_deletion", "faithfulness_insertion")
+    groups = ("by_length", "by_class", "by_distance")
+    tables = ("data_classes", *groups, "faithfulness_deletion", "faithfulness_insertion")
     for path in (*(folders.plots / f"{name}.csv" for name in tables), folders.mistakes):
         pd.DataFrame({"x": [1]}).to_csv(path)
     (tmp_path / "o" / "interpretability" / "model.json").write_text(json.dumps(model))

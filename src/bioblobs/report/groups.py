@@ -1,4 +1,4 @@
-"""Where the model is right and where it is not: by length, by class, and its surest mistakes."""
+"""Where the model is right and where it is not: by length, class and likeness, and its surest mistakes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from bioblobs.report.score_rows import score_row, score_title
+from bioblobs.report.score_rows import MODEL, PREDICTORS, score_row, score_title
 
 SHOWN = 30
 """Classes in a table at most: those with most test chains."""
 ALIKE = {"identity": "sequence identity", "tm_score": "TM-score"}
+FEWEST = 10
+"""Test chains that a bin of likeness must have to be shown."""
 
 
 def group_tables(by_length: pd.DataFrame, by_class: pd.DataFrame) -> list[dict[str, Any]]:
@@ -41,6 +43,27 @@ def group_tables(by_length: pd.DataFrame, by_class: pd.DataFrame) -> list[dict[s
     return [table for table in (*tables, by_name) if table["rows"]]
 
 
+def likeness_tables(by_distance: pd.DataFrame) -> list[dict[str, Any]]:
+    """Tables of the same form: every predictor's first score in each bin of likeness to the training chains.
+
+    Args:
+        by_distance: plots/by_distance.csv; empty where likeness was not measured.
+    """
+    large = by_distance[by_distance["chains"] >= FEWEST]
+    tables = []
+    for (measure, bin_), rows in large.groupby(["measure", "bin"], sort=False):
+        found = {str(row["predictor"]): row for row in rows.to_dict("records")}
+        shown = [name for name in PREDICTORS if name in found]
+        tables.append(
+            {
+                "name": f"{ALIKE[str(measure)]} {bin_}",
+                "explained": f"{int(rows['chains'].iloc[0])} chains",
+                "rows": [score_row(PREDICTORS[key], _score(found[key]), key == MODEL) for key in shown],
+            }
+        )
+    return tables
+
+
 def mistake_rows(mistakes: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of outputs/worst_mistakes.csv, surest first, with the address of each protein on the page."""
     return [
@@ -57,8 +80,11 @@ def mistake_rows(mistakes: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _row(title: str, row: Mapping[Hashable, Any]) -> dict[str, Any]:
-    score = {name: None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high")}
-    return score_row(title, score) | {"count": int(row["chains"])}
+    return score_row(title, _score(row)) | {"count": int(row["chains"])}
+
+
+def _score(row: Mapping[Hashable, Any]) -> dict[str, float | None]:
+    return {name: None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high")}
 
 
 def _nearest(row: Mapping[Hashable, Any]) -> str:

@@ -9,7 +9,7 @@ from bioblobs.report.believed import believed, falls
 from bioblobs.report.chart import removal_curves
 from bioblobs.report.confusion import class_counts, confusion
 from bioblobs.report.data import class_table, leakage_tables
-from bioblobs.report.groups import group_tables, mistake_rows
+from bioblobs.report.groups import FEWEST, group_tables, likeness_tables, mistake_rows
 from bioblobs.report.plain import facts
 from bioblobs.report.results import Results
 from bioblobs.report.score_rows import score_tables
@@ -41,6 +41,8 @@ def overview(results: Results) -> dict[str, Any]:
         "leakage": leakage_tables(results.leakage),
         "scores": score_tables(results.test),
         "groups": group_tables(results.by_length, results.by_class),
+        "fewest": FEWEST,
+        "by_likeness": likeness_tables(results.by_distance),
         "mistakes": mistake_rows(results.mistakes),
         "confusion": None if several else confusion(results.chains, task["classes"]),
         "class_counts": class_counts(results.chains, task["classes"]) if several else None,

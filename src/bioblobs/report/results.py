@@ -31,7 +31,7 @@ class Results:
         leakage: metrics/leakage.json.
         nearest: outputs/leakage/nearest.csv; None where likeness was not measured.
         test: metrics/test.json.
-        by_length, by_class: plots/by_length.csv, plots/by_class.csv.
+        by_length, by_class, by_distance: plots/by_length.csv, plots/by_class.csv, plots/by_distance.csv.
         mistakes: outputs/worst_mistakes.csv.
         ablation: metrics/ablation.json.
         faithfulness: metrics/faithfulness.json.
@@ -50,6 +50,7 @@ class Results:
     test: Mapping[str, Any]
     by_length: pd.DataFrame
     by_class: pd.DataFrame
+    by_distance: pd.DataFrame
     mistakes: pd.DataFrame
     ablation: Mapping[str, Any]
     faithfulness: Mapping[str, Any]
@@ -108,6 +109,7 @@ def read_results(
         test=read_json(metrics / "test.json"),
         by_length=_read_table(plots / "by_length.csv"),
         by_class=_read_table(plots / "by_class.csv"),
+        by_distance=_read_table(plots / "by_distance.csv"),
         mistakes=_read_table(folders.mistakes),
         ablation=read_json(metrics / "ablation.json"),
         faithfulness=faithfulness,
@@ -126,7 +128,8 @@ def check_unchanged(folders: Folders) -> None:
     """
     sums = Sums({"metrics": folders.metrics, "plots": folders.plots, "output": folders.output})
     metrics = ("data", "leakage", "test", "ablation", "faithfulness")
-    plots = ("data_classes", "by_length", "by_class", "faithfulness_deletion", "faithfulness_insertion")
+    groups = ("by_length", "by_class", "by_distance")
+    plots = ("data_classes", *groups, "faithfulness_deletion", "faithfulness_insertion")
     read = [folders.metrics / f"{name}.json" for name in metrics]
     read += [folders.plots / f"{name}.csv" for name in plots]
     read += [folders.mistakes, folders.output / "leakage" / "nearest.csv"]

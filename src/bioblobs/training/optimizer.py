@@ -25,6 +25,7 @@ def make_optimizer(model: nn.Module, keys: TrainConfig, lr: float, fused: bool |
         lr: peak learning rate, of AdamW.
         fused: AdamW's step as one pass over all parameters; None where gradients are scaled.
     """
+    rate = keys.muon_rate * lr
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     of_muon = set(_between_layers(model)) & set(trained) if keys.optimizer == "muon" else set()
     rest = [weight for name, weight in trained.items() if name not in of_muon]
@@ -39,7 +40,6 @@ def make_optimizer(model: nn.Module, keys: TrainConfig, lr: float, fused: bool |
     if keys.optimizer == "adamw":
         return adamw
     matrices = [weight for name, weight in trained.items() if name in of_muon]
-    rate = keys.muon_rate * lr
     muon = Muon(matrices, lr=rate, weight_decay=keys.weight_decay, adjust_lr_fn="match_rms_adamw")
     return MuonWithAdamW(muon, adamw)
 
