@@ -116,7 +116,8 @@ if __name__ == "__main__":
 def test_a_killed_run_leaves_nothing_that_is_trusted(tmp_path: Path, before: bool) -> None:
     """Killed while it writes, with workers: what was there stays, and the next run clears the rest away."""
     path = tmp_path / "prepared"
-    places = [f"--paths.prepared={path}", f"--paths.metrics={tmp_path}", f"--paths.plots={tmp_path}"]
+    folders = {"prepared": path, "metrics": tmp_path, "plots": tmp_path, "output": tmp_path / "output"}
+    places = [f"--paths.{name}={folder}" for name, folder in folders.items()]
     small = [*PREPARE, *places, "--data.subset=60", "--data.max_length=120", "--data.edge_types=knn_6"]
     if before:
         ok(run(small, ROOT, PYTHONPATH="src"))
