@@ -44,7 +44,7 @@ lint: $(VENV)/.installed-dev ## style and types
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 
-tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each: TASKS, SPLITS="random sequence_0.3 structure_0.7", SEEDS, EMBEDDINGS=FILE.h5, THEN=sites; metrics/tasks
+tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each: TASKS, SPLITS="random sequence_0.3 structure_0.7", SEEDS, EMBEDDINGS=FILE.h5; metrics/tasks
 	@mkdir -p metrics/tasks
 	@set -e; for task in $(TASKS); do for split in $(SPLITS); do for seed in $(SEEDS); do \
 	  with=$(if $(EMBEDDINGS),+$(notdir $(basename $(EMBEDDINGS)))); \
@@ -54,9 +54,8 @@ tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each: TASKS, 
 	    $(if $(EMBEDDINGS),--data.embeddings=$(EMBEDDINGS)) $(ARGS)"; \
 	  test $$split = random || flags="$$flags --data.split_similarity_threshold=$${split##*_}"; \
 	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
-	  if test -f $$folder/metrics/test.json; then echo "$$folder is trained already"; \
+	  if test -f $$folder/metrics/test.json; then echo "$$folder is trained already; remove it to train anew"; \
 	  else run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; fi; \
-	  for stage in $(THEN); do run $$stage; done; \
 	  cp $$folder/plots/by_distance.csv metrics/tasks/$$name.csv; cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
 	done; done; done
 
@@ -75,9 +74,16 @@ attention: $(VENV)/.installed-scatter ## the same with the attention model of be
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
 
-sites: ## do contributions find catalytic residues? the six enzyme class models of two splits (hours); metrics/sites.json
-	@$(MAKE) tasks TASKS=enzymecommission SPLITS="random sequence_0.3" SEEDS="0 1 2" THEN=sites
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join outputs/tasks/enzymecommission-*/metrics/sites_model.json
+sites: $(VENV)/.installed-scatter ## do contributions find catalytic residues? six trainings (hours); metrics/sites.json
+	@set -e; for split in random sequence; do for seed in 0 1 2; do \
+	  folder=outputs/sites/$$split-$$seed; \
+	  flags="--config params/sites.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
+	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots"; \
+	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
+	  test -f $$folder/metrics/sites_model.json && continue; \
+	  run prepare; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; run sites; \
+	done; done
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join outputs/sites/*/metrics/sites_model.json
 	@$(RUN) python tools/update_sites_page.py
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
