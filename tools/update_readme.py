@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ SHOWN = {
     "plots/data_classes.csv": "chains_per_class",
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
-    "plots/by_distance.csv": "by_distance",
+    "Likeness": "by_distance",
     "plots/by_length.csv": "by_length",
     "plots/by_class.csv": "by_class",
 }
@@ -67,29 +67,34 @@ def results() -> str:
 
 
 TRAINED = {
-    "random": "connected blobs grown at random",
-    "topk": "TopKPooling's residues, no blobs",
-    "none": "mean of all residues, no blobs",
+    "random_blobs": "connected blobs grown at random",
+    "topk_pooling": "TopKPooling's residues, no blobs",
+    "mean_pooling": "mean of all residues, no blobs",
 }
-"""Value of `model.partition` -> what is read."""
+"""Baseline that `make baselines` trains -> what is read."""
 
 
 def baselines() -> str:
     """Trained baselines (`make baselines`) below stage 0, which differs from them in the partition alone."""
-    path = ROOT / "metrics" / "baselines.json"
-    if not path.is_file():
-        return "Not measured yet: `make baselines`."
-    found = json.loads(path.read_text())["baselines"]
-    learned = json.loads((ROOT / "metrics" / "test.json").read_text())["stage0"]
-    names = [name for name in learned if name in found["none"]["over_seeds"]]
-    rows = [["test set", "seeds", *(name.replace("_", " ") for name in names)]]
-    rows.append(["learned blobs (stage 0)", "1", *(interval(learned[name]) for name in names)])
+    found = json.loads((ROOT / "metrics" / "baselines.json").read_text())["baselines"]
+    others = json.loads((ROOT / "metrics" / "seeds.json").read_text())["runs"]
+    scores = {"accuracy": "stage0_accuracy", "macro_recall": "stage0_macro_recall"}
+    seeds = [seed for seed in found["mean_pooling"]["runs"] if seed in others]
+    learned = [{name: others[seed][own] for name, own in scores.items()} for seed in seeds]
+    rows = [["test set", "seeds", *(name.replace("_", " ") for name in scores), "validation accuracy"]]
+    validation = [others[seed]["stage0_validation_score"] for seed in seeds]
+    rows.append(["learned blobs (stage 0)", *_cells(learned, scores, validation)])
     for key, title in TRAINED.items():
-        runs, over = found[key]["runs"], found[key]["over_seeds"]
-        only = next(iter(runs.values()))
-        values = [spread(over[name]) if len(runs) > 1 else interval(only[name]) for name in names]
-        rows.append([title, str(len(runs)), *values])
+        runs = [found[key]["runs"][seed] for seed in seeds]
+        validation = [found[key]["validation"][seed]["score"] for seed in seeds]
+        rows.append([title, *_cells(runs, scores, validation)])
     return table(rows)
+
+
+def _cells(runs: Sequence[Mapping[str, Any]], names: Iterable[str], validation: Sequence[float]) -> list[str]:
+    """Number of runs, each test score over them, and the validation score."""
+    scores = [_over_seeds([run[name] for run in runs]) for name in names]
+    return [str(len(runs)), *scores, _over_seeds([{"value": value} for value in validation])]
 
 
 def calibration() -> str:
@@ -274,19 +279,40 @@ def far() -> str:
     return table(rows)
 
 
-def _task_files(ending: str) -> dict[tuple[str, str], list[Path]]:
-    """Task and split -> files of its seeds (metrics/tasks/TASK-SPLIT-SEED.*)."""
+def task_baselines() -> str:
+    """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
+    heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
+    rows = [["task", "split", "score", "seeds", *heads.values()]]
+    for (task, split), paths in _task_files(".json", "baselines").items():
+        runs = []
+        for path in paths:
+            own = json.loads((path.parents[1] / path.name).read_text())
+            trained = json.loads(path.read_text())["baselines"]
+            runs.append(
+                {
+                    "stage0": own["stage0"],
+                    **{key: next(iter(trained[key]["runs"].values())) for key in TRAINED},
+                }
+            )
+        name = next(iter(runs[0]["stage0"]))
+        cells = [_over_seeds([run[key][name] for run in runs]) for key in heads]
+        rows.append([f"`{task}`", split, name, str(len(runs)), *cells])
+    return table(rows)
+
+
+def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Path]]:
+    """Task and split -> files of its seeds (metrics/tasks/TASK-SPLIT-SEED.*, or those of a folder there)."""
     found: dict[tuple[str, str], list[Path]] = {}
-    for path in sorted((ROOT / "metrics" / "tasks").glob(f"*-*-*{ending}")):
+    for path in sorted((ROOT / "metrics" / "tasks" / folder).glob(f"*-*-*{ending}")):
         task, split, _ = path.stem.rsplit("-", 2)
         found.setdefault((task, split.replace("_", " ")), []).append(path)
     return found
 
 
-def _over_seeds(scores: list[dict[str, float]]) -> str:
+def _over_seeds(scores: Sequence[Mapping[str, float]]) -> str:
     """Mean and range of several seeds, the 95 % interval of one; the value alone where all are equal."""
     if len(scores) == 1:
-        return interval(scores[0])
+        return interval(scores[0] if "low" in scores[0] else scores[0]["value"])
     found = over_seeds.spread([score["value"] for score in scores])
     return spread(found) if found["low"] != found["high"] else f"{found['mean']:.3f}"
 
@@ -325,6 +351,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "seeds": seeds,
         "tasks": tasks,
         "far": far,
+        "task_baselines": task_baselines,
     },
     CHOICES: {"optimizers": optimizers},
 }

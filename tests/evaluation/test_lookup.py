@@ -9,6 +9,7 @@ import pytest
 from bioblobs.config.schema import EvaluationConfig
 from bioblobs.evaluation.by_distance import by_distance
 from bioblobs.evaluation.scores import single_label_scorer
+from bioblobs.evaluation.trained_baselines import TRAINED
 from bioblobs.evaluation.untrained_baselines import (
     FITTED,
     NEAREST,
@@ -71,9 +72,10 @@ def nearest_of(store: Store, *measures: str) -> pd.DataFrame:
 
 def test_only_chosen_baselines_are_computed_and_the_key_names_them_all(sample_store: Store) -> None:
     names = EvaluationConfig().baselines
-    assert set(names) == {*FITTED, *NEAREST.values()}
+    simple = {*FITTED, *NEAREST.values()}
+    assert set(names) == {*simple, *TRAINED}
     rows, nearest = sample_store.rows("test"), nearest_of(sample_store, "identity", "tm_score")
-    assert set(baseline_probabilities(names, sample_store, rows, 0, nearest)) == set(names)
+    assert set(baseline_probabilities(names, sample_store, rows, 0, nearest)) == simple
     for chosen in ([], ["kmers"], ["majority", "nearest_structure"]):
         found = baseline_probabilities(chosen, sample_store, rows, 0, nearest)
         assert set(found) == set(chosen)

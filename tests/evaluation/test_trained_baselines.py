@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bioblobs.checkpoints.file import load_model
+from bioblobs.evaluation.trained_baselines import TRAINED
 from bioblobs.models.selects import RandomBlobs, TopResidues, WholeChain
 from bioblobs.stages import baselines
-from bioblobs.stages.baselines import RESULT, TRAINED
+from bioblobs.stages.baselines import RESULT
 from bioblobs.stages.baselines import main as run_baselines
 from bioblobs.store.packed import Store
 from bioblobs.training import unfinished
@@ -47,12 +50,17 @@ def words(store: Store, folder: Path, **more: Any) -> list[str]:
 def test_every_baseline_is_trained_once_per_seed_and_scored(
     sample_store: Store, tmp_path: Path, trained: list[str]
 ) -> None:
+    ids = sample_store.table()["id"].to_numpy(str)[sample_store.rows("test")]
+    (tmp_path / "output/leakage").mkdir(parents=True)
+    alike = pd.DataFrame({"id": ids, "identity": np.linspace(0, 1, len(ids)), "nearest_by_identity": ids[0]})
+    alike.to_csv(tmp_path / "output/leakage/nearest.csv", index=False)
     run_baselines(words(sample_store, tmp_path))
     assert trained == [f"{name} 0" for name in TRAINED]
     kinds = {"none": WholeChain, "topk": TopResidues, "random": RandomBlobs}
-    for name in TRAINED:
+    for name, partition in TRAINED.items():
         model, card = load_model(tmp_path / "output/baselines" / name / "seed_0" / RESULT)
-        assert isinstance(model.partitioner, kinds[name]) and card["architecture"]["partition"] == name
+        assert isinstance(model.partitioner, kinds[partition])
+        assert card["architecture"]["partition"] == partition
     first = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
 
     run_baselines(words(sample_store, tmp_path, **{"train.seed": 1, "evaluation.bootstrap": 12}))
@@ -69,7 +77,14 @@ def test_every_baseline_is_trained_once_per_seed_and_scored(
             "low": pytest.approx(min(values), abs=1e-5),
             "high": pytest.approx(max(values), abs=1e-5),
         }
-    assert found["none"]["validation"]["0"]["blobs"] == 1 and found["random"]["validation"]["0"]["blobs"] > 1
+    rows = pd.read_csv(tmp_path / "plots/baselines_by_distance.csv")
+    assert set(rows["predictor"]) == set(TRAINED) and set(rows["seed"]) == {0, 1}
+    for (name, seed), own in rows.groupby(["predictor", "seed"]):  # bins hold all test chains, each once
+        assert own["chains"].sum() == len(ids)
+        mean = (own["value"] * own["chains"]).sum() / len(ids)
+        assert mean == pytest.approx(found[name]["runs"][str(seed)]["accuracy"]["value"], abs=1e-5)
+    assert found["mean_pooling"]["validation"]["0"]["blobs"] == 1
+    assert found["random_blobs"]["validation"]["0"]["blobs"] > 1
 
     run_baselines(words(sample_store, tmp_path))
     assert len(trained) == 6
@@ -77,4 +92,4 @@ def test_every_baseline_is_trained_once_per_seed_and_scored(
     run_baselines(words(sample_store, tmp_path, **{"multistage.stage0.lr": 1e-3}))
     assert trained[6:] == [f"{name} 0" for name in TRAINED]
     other = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
-    assert list(other["topk"]["runs"]) == ["0"]  # seed 1 is of other work
+    assert list(other["topk_pooling"]["runs"]) == ["0"]  # seed 1 is of other work

@@ -228,6 +228,7 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
         leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
         nearest=pd.DataFrame(NEAREST),
         test={"stage1": scores, "majority": {name: interval(0.5) for name in scores}},
+        trained={},
         by_length=pd.DataFrame([{"length": "1 to 100", "chains": 5, "score": "accuracy", **interval(0.8)}]),
         by_class=pd.DataFrame(
             [{"name": name, "chains": 5, "score": "recall", **interval(0.8)} for name in CLASSES.values()]

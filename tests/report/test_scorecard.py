@@ -99,6 +99,27 @@ def test_a_row_of_many_classes_keeps_its_ends() -> None:
     assert found["hidden"] == 30
 
 
+MADE_WITH = {"architecture": {"head": "additive"}, "data": {"source": "sample", "edge_types": "knn_6"}}
+
+
+def other_stages(folder: Path, **more: Any) -> Folders:
+    """Folders with what other stages wrote, and metrics/NAME.json of more."""
+    folders = Folders(output=folder / "o", metrics=folder / "m", plots=folder / "p")
+    contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
+        "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
+    }
+    for name in ("o/interpretability", "m", "p"):
+        (folder / name).mkdir(parents=True)
+    for name, content in {**contents, **more}.items():
+        (folder / "m" / f"{name}.json").write_text(json.dumps(content))
+    groups = ("by_length", "by_class", "by_distance")
+    tables = ("data_classes", *groups, "faithfulness_deletion", "faithfulness_insertion")
+    for path in (*(folders.plots / f"{name}.csv" for name in tables), folders.mistakes):
+        pd.DataFrame({"x": [1]}).to_csv(path)
+    (folders.interpretability / "model.json").write_text(json.dumps(MADE_WITH))
+    return folders
+
+
 @pytest.mark.parametrize(
     ("agreement", "edges", "holds"),
     [(None, "knn_6", None), (0.7, "knn_6", True), (0.1, "knn_6", False), (0.7, "knn_9", None)],
@@ -106,24 +127,37 @@ def test_a_row_of_many_classes_keeps_its_ends() -> None:
 def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
     tmp_path: Path, agreement: float | None, edges: str, holds: bool | None
 ) -> None:
-    folders = Folders(output=tmp_path / "o", metrics=tmp_path / "m", plots=tmp_path / "p")
-    contents = {name: {} for name in ("data", "leakage", "test", "ablation")} | {
-        "faithfulness": {"top_blob": {"more_than_random_patch": interval(0.2)}}
-    }
-    model = {"architecture": {"head": "additive"}, "data": {"source": "sample", "edge_types": "knn_6"}}
+    more = {}
     if agreement is not None:
-        made_with = {**model, "data": {**model["data"], "edge_types": edges}}
-        contents["seeds"] = {"between": {"contribution": {"mean": agreement}}, "made_with": made_with}
-    for folder in ("o/interpretability", "m", "p"):
-        (tmp_path / folder).mkdir(parents=True)
-    for name, content in contents.items():
-        (tmp_path / "m" / f"{name}.json").write_text(json.dumps(content))
-    groups = ("by_length", "by_class", "by_distance")
-    tables = ("data_classes", *groups, "faithfulness_deletion", "faithfulness_insertion")
-    for path in (*(folders.plots / f"{name}.csv" for name in tables), folders.mistakes):
-        pd.DataFrame({"x": [1]}).to_csv(path)
-    (tmp_path / "o" / "interpretability" / "model.json").write_text(json.dumps(model))
-    found = read_results(folders, {"proteins": []}, [], judge)
-    assert found.nearest is None
+        made_with = {**MADE_WITH, "data": {**MADE_WITH["data"], "edge_types": edges}}
+        more["seeds"] = {"between": {"contribution": {"mean": agreement}}, "made_with": made_with}
+    found = read_results(other_stages(tmp_path, **more), {"seed": 0, "proteins": []}, [], judge)
+    assert found.nearest is None and found.trained == {}
     assert [check["holds"] for check in found.checks][2::2] == [True, holds]
     assert found.verdict == "amber"
+
+
+@pytest.mark.parametrize(
+    ("seed", "head", "edges", "shown"),
+    [
+        (1, "additive", "knn_6", True),
+        (2, "additive", "knn_6", False),
+        (1, "gated", "knn_6", False),
+        (1, "additive", "knn_9", False),
+    ],
+)
+def test_trained_baselines_are_shown_beside_a_model_of_their_seed_network_and_data(
+    tmp_path: Path, seed: int, head: str, edges: str, shown: bool
+) -> None:
+    scores = {"accuracy": interval(0.9)}
+    made_with = {"architecture": {"head": head}, "data": {**MADE_WITH["data"], "edge_types": edges}}
+    made = {"mean_pooling": {"runs": {"0": {"accuracy": interval(0.1)}, "1": scores}}}
+    folders = other_stages(tmp_path, baselines={"made_with": made_with, "baselines": made})
+    about = {"measure": "identity", "bin": "0 to 0.3", "chains": 12, **interval(0.5)}
+    own = pd.DataFrame([{**about, "predictor": "stage1"}])
+    rows = [{**about, "predictor": "mean_pooling", "seed": number} for number in (0, 1)]
+    own.to_csv(folders.plots / "by_distance.csv")
+    pd.DataFrame(rows).to_csv(folders.plots / "baselines_by_distance.csv")
+    found = read_results(folders, {"seed": seed, "proteins": []}, [], judge)
+    assert found.trained == ({"mean_pooling": scores} if shown else {})
+    assert found.by_distance["predictor"].tolist() == ["stage1", *["mean_pooling"] * shown]

@@ -34,7 +34,8 @@ __all__ = [
 ]
 
 
-Baseline = Literal["majority", "composition", "kmers", "nearest_sequence", "nearest_structure"]
+UntrainedBaseline = Literal["majority", "composition", "kmers", "nearest_sequence", "nearest_structure"]
+TrainedBaseline = Literal["mean_pooling", "topk_pooling", "random_blobs"]
 
 
 @dataclass
@@ -43,17 +44,21 @@ class EvaluationConfig(Group):
 
     Args:
         bootstrap: resamples of the test proteins behind each 95 % interval.
-        baselines: those beside the model that need no training run (`make baselines` trains others).
+        baselines: those beside the model; mean_pooling, topk_pooling and random_blobs need a training each,
+            which is `make baselines`.
     """
 
     path: ClassVar[str] = "evaluation"
     bootstrap: PositiveInt = 1000
-    baselines: tuple[Baseline, ...] = (
+    baselines: tuple[UntrainedBaseline | TrainedBaseline, ...] = (
         "majority",
         "composition",
         "kmers",
         "nearest_sequence",
         "nearest_structure",
+        "mean_pooling",
+        "topk_pooling",
+        "random_blobs",
     )
 
 

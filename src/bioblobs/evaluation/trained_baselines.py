@@ -1,46 +1,77 @@
-"""Baselines that need a training: their scores on the test set, run by run, and over the seeds."""
+"""Baselines that need a training: their scores on the test set, by likeness, and over the seeds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from bioblobs.evaluation.by_task import scorer
+from bioblobs.evaluation.by_distance import by_distance
+from bioblobs.evaluation.by_task import headline_scorer, scorer
 from bioblobs.evaluation.over_seeds import spread
 from bioblobs.evaluation.scores import with_intervals
+from bioblobs.evaluation.untrained_baselines import similarities
 from bioblobs.inference.predict import class_probabilities
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.store.packed import Store
 
-TRAINED = ("none", "topk", "random")
-"""Values of ``model.partition`` that are baselines."""
+TRAINED = {"mean_pooling": "none", "topk_pooling": "topk", "random_blobs": "random"}
+"""Name in ``evaluation.baselines`` -> ``model.partition`` that the baseline is trained with."""
 ON_VALIDATION = ("score", "blobs", "blob_size", "coverage")
 
 
-def scores_on_test_set(model: BioBlobs, store: Store, resamples: int, seed: int) -> dict[str, Any]:
-    """Score a model on the test set: score -> {value, low, high}."""
+@dataclass(frozen=True)
+class OnTestSet:
+    """A baseline on the test set.
+
+    Attributes:
+        scores: score -> {value, low, high}.
+        by_distance: rows as of :func:`bioblobs.evaluation.by_distance.by_distance`.
+    """
+
+    scores: dict[str, Any]
+    by_distance: pd.DataFrame
+
+
+def measured(
+    name: str, model: BioBlobs, store: Store, nearest: pd.DataFrame | None, resamples: int, seed: int
+) -> OnTestSet:
+    """Measure a trained baseline on the test set.
+
+    Args:
+        name: of the baseline.
+        nearest: nearest.csv of the stage ``leakage``, by chain id.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
     rows = store.rows("test")
+    truth = np.asarray(store.labels[rows])
     chance = class_probabilities(model, store, rows, "test")
-    own = scorer(store, np.asarray(store.labels[rows]), chance)
-    return with_intervals(own, len(rows), resamples, seed)
+    alone = {name: headline_scorer(store, truth, chance)}
+    return OnTestSet(
+        with_intervals(scorer(store, truth, chance), len(rows), resamples, seed),
+        by_distance(alone, similarities(store, rows, nearest), resamples, seed),
+    )
 
 
-def compared(scores: Mapping[str, Any], folders: Mapping[str, Path]) -> dict[str, Any]:
+def compared(found: Mapping[str, OnTestSet], folders: Mapping[str, Path]) -> dict[str, Any]:
     """Entry of a baseline in metrics/baselines.json.
 
     Args:
-        scores: seed -> its test scores.
+        found: seed -> what was measured.
         folders: seed -> folder of the run, whose metrics have the validation chains' score, blobs per
             protein, their size and the share of residues in them.
     """
+    scores = {seed: run.scores for seed, run in found.items()}
     return {
         "over_seeds": _over_seeds(scores),
         "validation": {seed: _validation(folder) for seed, folder in folders.items()},
-        "runs": dict(scores),
+        "runs": scores,
     }
 
 

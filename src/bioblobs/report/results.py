@@ -31,7 +31,10 @@ class Results:
         leakage: metrics/leakage.json.
         nearest: outputs/leakage/nearest.csv; None where likeness was not measured.
         test: metrics/test.json.
-        by_length, by_class, by_distance: plots/by_length.csv, plots/by_class.csv, plots/by_distance.csv.
+        trained: metrics/baselines.json: trained baseline -> scores on the test set; empty where it has none
+            of this seed, data and network.
+        by_length, by_class, by_distance: plots/by_length.csv, plots/by_class.csv, plots/by_distance.csv; with
+            the rows of these baselines (plots/baselines_by_distance.csv).
         mistakes: outputs/worst_mistakes.csv.
         ablation: metrics/ablation.json.
         faithfulness: metrics/faithfulness.json.
@@ -48,6 +51,7 @@ class Results:
     leakage: Mapping[str, Any]
     nearest: pd.DataFrame | None
     test: Mapping[str, Any]
+    trained: Mapping[str, Any]
     by_length: pd.DataFrame
     by_class: pd.DataFrame
     by_distance: pd.DataFrame
@@ -98,6 +102,8 @@ def read_results(
     faithfulness = read_json(metrics / "faithfulness.json")
     checks, verdict = judge(faithfulness, _seeds(metrics / "seeds.json", model))
     nearest = folders.output / "leakage" / "nearest.csv"
+    seed = str(report["seed"])
+    trained = _trained(metrics / "baselines.json", model, seed)
     return Results(
         report=report,
         chains=chains,
@@ -107,9 +113,10 @@ def read_results(
         leakage=read_json(metrics / "leakage.json"),
         nearest=_read_table(nearest) if nearest.exists() else None,
         test=read_json(metrics / "test.json"),
+        trained=trained,
         by_length=_read_table(plots / "by_length.csv"),
         by_class=_read_table(plots / "by_class.csv"),
-        by_distance=_read_table(plots / "by_distance.csv"),
+        by_distance=_by_distance(plots, seed if trained else None),
         mistakes=_read_table(folders.mistakes),
         ablation=read_json(metrics / "ablation.json"),
         faithfulness=faithfulness,
@@ -165,6 +172,28 @@ def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
     made = found.get("made_with") or {}
     same = all(made.get(name) == model.get(name) for name in ("architecture", "data"))
     return found if same else None
+
+
+def _trained(path: Path, model: Mapping[str, Any], seed: str) -> dict[str, Any]:
+    """Scores of `make baselines` with this seed, if its networks differ in the partition alone."""
+    if not path.exists():
+        return {}
+    found = read_json(path)
+    made = found.get("made_with") or {}
+    network = model.get("architecture") or {}
+    same = all(network.get(name) == value for name, value in (made.get("architecture") or {}).items())
+    if not same or made.get("data") != model.get("data"):
+        return {}
+    return {name: own["runs"][seed] for name, own in found["baselines"].items() if seed in own["runs"]}
+
+
+def _by_distance(plots: Path, seed: str | None) -> pd.DataFrame:
+    """Rows of plots/by_distance.csv, and of trained baselines with one seed unless that is None."""
+    table, more = _read_table(plots / "by_distance.csv"), plots / "baselines_by_distance.csv"
+    if seed is None or not more.exists():
+        return table
+    trained = _read_table(more)
+    return pd.concat([table, trained[trained["seed"].astype(str) == seed]])
 
 
 def _read_table(path: Path) -> pd.DataFrame:

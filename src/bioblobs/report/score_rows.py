@@ -12,6 +12,9 @@ PREDICTORS = {
     "stage1_scaled": "the same, after temperature scaling",
     "stage0": "BioBlobs, baseline (stage 0)",
     "stage0_scaled": "stage 0 after temperature scaling",
+    "mean_pooling": "the same network without blobs: mean of all residues",
+    "topk_pooling": "without blobs: residues that TopKPooling keeps",
+    "random_blobs": "connected blobs grown at random",
     "nearest_sequence": "class of the nearest training chain by sequence",
     "nearest_structure": "class of the nearest training chain by structure (TM-align)",
     "kmers": "logistic regression on 3-mers",
@@ -50,7 +53,7 @@ def score_tables(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def headline(scores: Mapping[str, Any]) -> dict[str, str]:
-    """The first score of the model beside the best baseline, and the conclusion from both.
+    """The first score of the model beside the best baseline of metrics/test.json, and what follows.
 
     ``kind`` is "green" above the baseline, "amber" where intervals overlap, "red" below, else "unknown".
     """

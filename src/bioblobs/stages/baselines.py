@@ -1,8 +1,9 @@
 """Train the baselines that need a training, and score them on the test set (`make baselines`).
 
 No stage of dvc.yaml: each takes as long as stage 0. Encoder, readout, batches, rate and epochs are those of
-stage 0; only ``model.partition`` differs. Each has a folder, ``<output>/baselines/NAME/seed_N``: what is
-finished there is not trained again. metrics/baselines.json has every finished seed of the same work.
+stage 0; only ``model.partition`` differs. ``evaluation.baselines`` chooses them. Each has a folder,
+``<output>/baselines/NAME/seed_N``: what is finished there is not trained again. metrics/baselines.json and
+plots/baselines_by_distance.csv have every finished seed of the same work.
 """
 
 from __future__ import annotations
@@ -11,46 +12,60 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
-from bioblobs.errors import one_line_errors
-from bioblobs.evaluation.trained_baselines import TRAINED, compared, scores_on_test_set
+from bioblobs.errors import BioBlobsError, one_line_errors
+from bioblobs.evaluation.trained_baselines import TRAINED, OnTestSet, compared, measured
+from bioblobs.evaluation.untrained_baselines import read_nearest
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
-from bioblobs.io import write_json
+from bioblobs.io import write_json, write_table
 from bioblobs.stages.runs.seed_folders import NOT_OF_STAGE0, PARTS, begin_folder, finished, run_stage
 from bioblobs.store.packed import open_store
+from bioblobs.sums import Sums
 
 STAGE, RESULT = PARTS[0]
 
 
 def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
-    """Train what is missing for ``train.seed``, and write metrics/baselines.json."""
-    seed, device = config.train.seed, choose(config.train.accelerator)
+    """Train what is missing for ``train.seed``, and write scores and their table by likeness."""
+    keys, seed, device = config.evaluation, config.train.seed, choose(config.train.accelerator)
+    chosen = {name: partition for name, partition in TRAINED.items() if name in keys.baselines}
+    if not chosen:
+        raise BioBlobsError(f"evaluation.baselines: none of {', '.join(TRAINED)}: nothing to train")
     store = open_store(paths.prepared, config.data.identity())
+    nearest = read_nearest(Sums(paths.folders).check(Path(paths.output) / "leakage" / "nearest.csv"))
     folders: dict[str, dict[str, Path]] = {}
-    for name in TRAINED:
-        words = [*args, f"--model.partition={name}", "--multistage.stage0.lambda_card=0.0"]  # no size to pull
-        folder = Path(paths.output) / "baselines" / name / f"seed_{seed}"
+    for baseline, partition in chosen.items():
+        no_size_to_pull = "--multistage.stage0.lambda_card=0.0"
+        words = [*args, f"--model.partition={partition}", no_size_to_pull]
+        folder = Path(paths.output) / "baselines" / baseline / f"seed_{seed}"
         begin_folder(folder, parse("", words)[0], store, NOT_OF_STAGE0)
         if not (folder / RESULT).is_file():
-            print(f"== baseline {name}, seed {seed}: {STAGE}", flush=True)
+            print(f"== baseline {baseline}, seed {seed}: {STAGE}", flush=True)
             run_stage(STAGE, seed, folder, paths, words)
-        folders[name] = finished(folder, RESULT)
+        folders[baseline] = finished(folder, RESULT)
     begin(config.train.num_threads)
-    about = {"data": store.meta["parameters"], "test_proteins": len(store.rows("test"))}
     found: dict[str, Any] = {}
+    tables, made_with = [], {}
     for name, runs in folders.items():
-        scores = {}
+        each: dict[str, OnTestSet] = {}
         for number, folder in runs.items():
-            model = load_model(folder / RESULT, store.classes)[0].to(device)
-            scores[number] = scores_on_test_set(model, store, config.evaluation.bootstrap, seed)
-            said = ", ".join(f"{key} {value['value']}" for key, value in scores[number].items())
+            model, card = load_model(folder / RESULT, store.classes)
+            made_with = {key: dict(card[key]) for key in ("architecture", "data")}
+            each[number] = measured(name, model.to(device), store, nearest, keys.bootstrap, seed)
+            tables.append(each[number].by_distance.assign(seed=number))
+            said = ", ".join(f"{key} {value['value']}" for key, value in each[number].scores.items())
             print(f"{name}, seed {number}: {said}")
-        found[name] = compared(scores, runs)
+        found[name] = compared(each, runs)
+    del made_with["architecture"]["partition"]  # all else is the same of all
+    about = {"made_with": made_with, "test_proteins": len(store.rows("test"))}
     content = {**about, "epochs": config.multistage.stage0.epochs, "baselines": found}
     write_json(Path(paths.metrics) / "baselines.json", content)
+    write_table(Path(paths.plots) / "baselines_by_distance.csv", pd.concat(tables))
 
 
 def main(args: Sequence[str]) -> None:
