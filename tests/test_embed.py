@@ -58,7 +58,7 @@ def test_without_transformers_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     said = str(status(FILE, "--out", str(tmp_path / "made.h5"), "--encoder", "esm2_t6_8M"))
-    assert 'pip install "bioblobs[embed]"' in said and "\n" not in said
+    assert 'pip install -e ".[embed]"' in said and "\n" not in said
     assert not any(tmp_path.iterdir())
 
 
