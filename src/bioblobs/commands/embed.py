@@ -53,7 +53,7 @@ class EsmEncoder:
             import transformers
         except ImportError as error:
             raise BioBlobsError(
-                f'--encoder: transformers is not installed ({error}); pip install -e ".[embed]" in the repository'
+                f'--encoder: transformers is missing ({error}); pip install -e ".[embed]" in the repository'
             ) from error
         if name not in ENCODERS and not Path(name).is_dir():
             raise BioBlobsError(
