@@ -29,18 +29,20 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # Imported inside the functions: torch takes seconds, and many uses of the package need none.
 
 
-def load(path: Path | str, device: str | torch.device = "auto") -> Model:
+def load(path: Path | str, device: str | torch.device = "auto", calibrated: bool = False) -> Model:
     """Load a trained model, ready for structure files: ``load("model.ckpt").predict("1abc.pdb")``.
 
     Args:
         device: where the model runs: auto (the GPU, if there is one), cpu, cuda, or a torch device.
+        calibrated: divide its logits by the temperature on its card (docs/predict.md).
 
     Raises:
-        BioBlobsError: there is no checkpoint, or it is damaged or not one of ours; or no such device.
+        BioBlobsError: there is no checkpoint, or it is damaged or not one of ours; no such device; or no
+            temperature.
     """
     from bioblobs.prediction import model
 
-    return model.load(path, device)
+    return model.load(path, device, calibrated)
 
 
 def read_interpretability(path: Path | str) -> Report:
@@ -59,7 +61,7 @@ def read_interpretability(path: Path | str) -> Report:
 def read_predictions(path: Path | str) -> SavedPredictions:
     """The predictions.json of ``bioblobs predict``, checked, with tables of chains and blobs.
 
-    Files of versions 1.0 and 2.0 are read too; what they do not have is None or NaN.
+    Files of versions 1.0, 2.0 and 3.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: there is no such file, or it is of another version, or not as its schema says.

@@ -222,10 +222,13 @@ def test_the_card_names_the_head_and_speaks_of_attention_only_where_it_is(model:
 
 
 def older(path: Path, target: Path, version: str) -> Path:
-    """The same predictions as version 1.0 or 2.0 had them."""
+    """The same predictions as version 1.0, 2.0 or 3.0 had them."""
     content = json.loads(path.read_text())
     content["schema_version"] = version
-    del content["sha256"]
+    del content["sha256"], content["model"]["temperature"]
+    if version == "3.0":
+        target.write_text(json.dumps(content))
+        return target
     chains = [chain for structure in content["structures"] for chain in structure["chains"]]
     blobs = [blob for chain in chains for blob in chain["blobs"]]
     for blob in blobs:
@@ -269,12 +272,20 @@ def test_predictions_of_version_2_are_read_but_for_slots(folder: Path, tmp_path:
     assert then.content["structures"][0]["chains"][0]["blobs"][0]["author"][0].startswith("O/")
 
 
+def test_predictions_of_version_3_0_are_read_but_for_the_temperature(folder: Path, tmp_path: Path) -> None:
+    now = read_predictions(folder / "predictions.json")
+    then = read_predictions(older(folder / "predictions.json", tmp_path / "old.json", "3.0"))
+    assert then.content["model"]["temperature"] is None
+    pd.testing.assert_frame_equal(then.blobs, now.blobs)
+    pd.testing.assert_frame_equal(then.chains, now.chains)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (
             {"schema_version": "0.9"},
-            r"predictions file version 0\.9, this reader knows 1\.0, 2\.0 and 3\.0; run bioblobs",
+            r"predictions file version 0\.9, this reader knows 1\.0, 2\.0, 3\.0 and 3\.1; run bioblobs",
         ),
         ({"schema_version": "1.0"}, r"\$(\.model)?: Additional properties"),  # the keys of later versions
         ({"schema_version": None}, "it is no predictions file of BioBlobs"),

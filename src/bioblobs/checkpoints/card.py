@@ -53,6 +53,7 @@ def completed_card(
         **card,
         **({} if named is None else {"task_title": named}),
         "test": dict(scores["stage1"]),
+        **_calibration(scores),
         "baselines": {name: dict(own) for name, own in scores.items() if not name.startswith("stage")},
         "test_proteins": len(store.rows("test")),
         "training": training_data(store),
@@ -63,6 +64,14 @@ def completed_card(
         },
         "license": LICENCES[store.meta["parameters"]["source"]],
     }
+
+
+def _calibration(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """``calibration``: temperature, and the calibration error on the test set before and after it."""
+    if (scaled := scores.get("stage1_scaled")) is None:
+        return {}
+    errors = {"ece": scores["stage1"]["ece"]["value"], "ece_scaled": scaled["ece"]["value"]}
+    return {"calibration": {"temperature": scaled["temperature"]["value"], **errors}}
 
 
 def training_data(store: Store) -> dict[str, Any]:

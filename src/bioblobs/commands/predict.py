@@ -42,7 +42,7 @@ def main(args: Sequence[str]) -> int:
         scratch = None
         if options.out is not None:  # taken before any work, so that none is done twice or in vain
             scratch = stack.enter_context(output_folder(Path(options.out), options.overwrite, files))
-        model = load(options.model, device)
+        model = load(options.model, device, options.calibrated)
         made = _as_json if options.json else _for_people
         tell = made(model, files, options, scratch)
     tell()  # what can be read of the folder now
@@ -77,7 +77,7 @@ def _for_people(
     from bioblobs.prediction.save import write_folder
 
     assert scratch is not None
-    print(printable("\n".join(about_model(model.card, options.model))))
+    print(printable("\n".join(about_model(model.card, options.model, model.temperature))))
     begun, out = time.perf_counter(), Path(options.out)
     seen: list[ChainPrediction] = []
     made = first_chains(model.stream(files, options.chain, options.workers), seen)
@@ -134,6 +134,11 @@ def parser() -> Parser:
     )
     made.add_argument("--parquet", action="store_true", help="write the tables as Parquet files, too")
     made.add_argument("--chain", type=str, default="", help="only chains of this author id")
+    made.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="divide logits, base and contributions by the temperature fitted on validation chains",
+    )
     made.add_argument(
         "--format", type=Literal["cif", "pdb", "both"], default="cif", help="of the coloured structures"
     )

@@ -57,6 +57,12 @@ class AdditiveReadout(nn.Module):
         importance = argues / argues.sum(1, keepdim=True).clamp_min(torch.finfo(argues.dtype).tiny)
         return Reading(logits, importance, evidence, contributions)
 
+    @torch.no_grad()
+    def divide(self, temperature: float) -> None:
+        """Divide all evidence, and so the logits, by a temperature."""
+        for parameter in (self.bias, *self.evidence[-1].parameters()):
+            parameter.div_(temperature)
+
     def contributions(self, evidence: Tensor) -> Tensor:
         """Contributions to each class, (..., C), from evidence (..., C)."""
         return evidence - evidence.mean(-1, keepdim=True) if self.centred else evidence
@@ -119,3 +125,9 @@ class AttentionReadout(nn.Module):
             gate = torch.sigmoid(self.gate(torch.cat([pooled, attended], -1)))
             hidden = pooled + gate * attended
         return Reading(self.classifier(hidden), importance)
+
+    @torch.no_grad()
+    def divide(self, temperature: float) -> None:
+        """Divide the logits by a temperature."""
+        for parameter in self.classifier[-1].parameters():
+            parameter.div_(temperature)

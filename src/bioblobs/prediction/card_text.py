@@ -98,7 +98,19 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
         "| score | value (bootstrap 95 % interval) |",
         "| --- | --- |",
         *rows,
+        *_calibration(card),
         *(["", note] if (note := few_chains(card["test_proteins"])) else []),
+    ]
+
+
+def _calibration(card: Mapping[str, Any]) -> list[str]:
+    """How far probabilities are from shares of right predictions, and what the temperature makes of it."""
+    if not (found := card.get("calibration")):
+        return []
+    return [
+        "",
+        f"Calibration error {found['ece']:.3f}; {found['ece_scaled']:.3f} with logits divided by the "
+        f"temperature {found['temperature']:.3f}, fitted on the validation chains (`predict --calibrated`).",
     ]
 
 

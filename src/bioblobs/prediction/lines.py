@@ -22,9 +22,15 @@ TITLES = {
 }
 
 
-def about_model(card: Mapping[str, Any], path: str) -> list[str]:
-    """Name and classes of a model, its test score, and a loud line where no score is above the baselines."""
+def about_model(card: Mapping[str, Any], path: str, temperature: float | None = None) -> list[str]:
+    """Name and classes of a model, its test score, and a loud line where no score is above the baselines.
+
+    Args:
+        temperature: that its logits are divided by; None: they are as trained.
+    """
     lines = [f"model: {path}, {with_classes(card)}"]
+    if temperature is not None:
+        lines.append(f"logits, base and contributions divided by the temperature {temperature:.3f}")
     name = "fmax" if card["multilabel"] else "accuracy"
     if (own := card.get("test", {}).get(name)) is None:
         return lines

@@ -40,14 +40,17 @@ CARD_KEYS = (
 """Entries of a model's card that predictions.json repeats."""
 
 
-def load(path: PathLike, device: str | torch.device = "auto") -> Model:
+def load(path: PathLike, device: str | torch.device = "auto", calibrated: bool = False) -> Model:
     """Load the model of a checkpoint, such as outputs/final_multistage_model.ckpt.
 
     Args:
         device: auto (the GPU, if there is one), cpu, cuda, or a torch device.
+        calibrated: divide logits, and with them base and contributions, by the temperature that was fitted
+            on the validation chains: same classes and ranks, other probabilities.
 
     Raises:
-        BioBlobsError: there is no such device; no checkpoint, or it is damaged or not one of ours.
+        BioBlobsError: there is no such device; no checkpoint, or it is damaged or not one of ours; or its
+            card has no temperature.
     """
     place = choose(device)
     network, card = load_model(path)
@@ -56,7 +59,14 @@ def load(path: PathLike, device: str | torch.device = "auto") -> Model:
             f"{path}: reads embeddings of {width} numbers per residue, which come with a store alone "
             "(docs/embeddings.md); name a model of structures"
         )
-    return Model(network.to(place), card, Path(path))
+    temperature = None
+    if calibrated:
+        if (temperature := card.get("calibration", {}).get("temperature")) is None:
+            raise BioBlobsError(
+                f"{path}: can't be calibrated: its card has no temperature; name a model that evaluate wrote"
+            )
+        network.readout.divide(temperature)
+    return Model(network.to(place), card, Path(path), temperature)
 
 
 class Model:
@@ -68,9 +78,12 @@ class Model:
         path: where it came from.
         classes: class identifier -> name, in the order of the network's outputs.
         explanation: head, view of blobs, and what each class has before any blob is read (None: attention).
+        temperature: that its logits were divided by; None: they are as trained.
     """
 
-    def __init__(self, network: BioBlobs, card: Mapping[str, Any], path: Path) -> None:
+    def __init__(
+        self, network: BioBlobs, card: Mapping[str, Any], path: Path, temperature: float | None = None
+    ) -> None:
         try:
             self.edge_types: str = card["data"]["edge_types"]
             self.classes: dict[str, str] = dict(zip(card["classes"], card["class_names"], strict=True))
@@ -78,7 +91,7 @@ class Model:
             self.explanation = explanation(network, card["architecture"], list(self.classes))
         except (KeyError, TypeError, ValueError) as error:
             raise BioBlobsError(f"{path}: its card does not say how to use it ({error})") from error
-        self.network, self.card, self.path = network, card, path
+        self.network, self.card, self.path, self.temperature = network, card, path, temperature
         self.limits = Limits.of_card(card)
 
     def __repr__(self) -> str:
@@ -88,7 +101,8 @@ class Model:
     def about(self) -> dict[str, Any]:
         """The card in short, as predictions.json has it (prediction/schema.json, ``model``)."""
         known = {key: self.card[key] for key in CARD_KEYS if key in self.card}
-        return {"file": self.path.name, "classes": self.classes, **self.explanation, **known}
+        own = {"file": self.path.name, "classes": self.classes, "temperature": self.temperature}
+        return {**own, **self.explanation, **known}
 
     def describe(self) -> str:
         """The model's card in Markdown."""

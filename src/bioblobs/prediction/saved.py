@@ -13,7 +13,7 @@ import pandas as pd
 
 from bioblobs.interpretation.versioned_json import Format, Keys, Older, nulls, schema_of, without
 
-SCHEMA_VERSION = "3.0"
+SCHEMA_VERSION = "3.1"
 """Of predictions.json; raised in its first number when a reader must change."""
 ADDED: Keys = {
     "model": ("head", "blob_view", "base"),
@@ -25,6 +25,14 @@ ADDED: Keys = {
 
 def _schema_2() -> dict[str, Any]:
     return schema_of("bioblobs.prediction", "schema_2.0.json")
+
+
+def _schema_3_0() -> dict[str, Any]:
+    return without(PREDICTIONS.schema(), {"model": ("temperature",)}, "3.0")
+
+
+def _from_3_0(content: dict[str, Any]) -> None:
+    content["model"] |= nulls(("temperature",))
 
 
 def _from_2(content: dict[str, Any]) -> None:
@@ -52,6 +60,7 @@ PREDICTIONS = Format(
     older=(
         Older("1.0", lambda: without(_schema_2(), ADDED, "1.0"), _from_1),
         Older("2.0", _schema_2, _from_2),
+        Older("3.0", _schema_3_0, _from_3_0),
     ),
     name="predictions file",
     remedy="run bioblobs predict again",
