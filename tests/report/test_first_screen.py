@@ -157,10 +157,12 @@ def test_the_card_says_what_the_model_is_and_how_good() -> None:
                 "task": "scop",
                 "test": {"accuracy": interval(0.9)},
                 "test_proteins": 297,
+                "temperature": 0.581,
                 "training": {"chains": {"train": 2976}, "length": {"shortest": 32, "longest": 512}},
             }
         )
     )
     assert rows["Trained on"] == "2,976 chains"
+    assert rows["Logits divided by"] == "0.581"
     assert rows["Their lengths"] == "32 to 512 residues"
     assert rows["Test accuracy"] == "0.900 (0.890 to 0.910)"
