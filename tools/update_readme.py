@@ -279,6 +279,20 @@ def far() -> str:
     return table(rows)
 
 
+def task_calibration() -> str:
+    """Temperature of stage 1 on the tasks, and its calibration error before and after."""
+    rows = [["task", "split", "seeds", "temperature", "calibration error before", "after"]]
+    for (task, split), paths in _task_files(".json").items():
+        seeds = [json.loads(path.read_text()) for path in paths]
+        found = {
+            "temperature": [scores["stage1_scaled"]["temperature"] for scores in seeds],
+            "before": [scores["stage1"]["ece"] for scores in seeds],
+            "after": [scores["stage1_scaled"]["ece"] for scores in seeds],
+        }
+        rows.append([f"`{task}`", split, str(len(seeds)), *map(_over_seeds, found.values())])
+    return table(rows)
+
+
 def task_baselines() -> str:
     """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
     heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
@@ -351,6 +365,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "seeds": seeds,
         "tasks": tasks,
         "far": far,
+        "task_calibration": task_calibration,
         "task_baselines": task_baselines,
     },
     CHOICES: {"optimizers": optimizers},

@@ -44,8 +44,8 @@ class EvaluationConfig(Group):
 
     Args:
         bootstrap: resamples of the test proteins behind each 95 % interval.
-        baselines: those beside the model; mean_pooling, topk_pooling and random_blobs need a training each,
-            which is `make baselines`.
+        baselines: what the model is compared with; mean_pooling, topk_pooling and random_blobs need a
+            training each, which is `make baselines`.
     """
 
     path: ClassVar[str] = "evaluation"
