@@ -44,7 +44,7 @@ lint: $(VENV)/.installed-dev ## style and types
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 
-tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each: TASKS, SPLITS="random sequence_0.3 structure_0.7", SEEDS, EMBEDDINGS=FILE.h5, BASELINES=yes; metrics/tasks
+tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each, BASELINES=yes another: TASKS, SPLITS="random sequence_0.3 structure_0.7", SEEDS, EMBEDDINGS=FILE.h5; metrics/tasks
 	@mkdir -p metrics/tasks/baselines
 	@set -e; for task in $(TASKS); do for split in $(SPLITS); do for seed in $(SEEDS); do \
 	  with=$(if $(EMBEDDINGS),+$(notdir $(basename $(EMBEDDINGS)))); \
@@ -57,7 +57,7 @@ tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each: TASKS, 
 	  if test -f $$folder/metrics/test.json; then echo "$$folder is trained already; remove it to train anew"; \
 	  else run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; fi; \
 	  cp $$folder/plots/by_distance.csv metrics/tasks/$$name.csv; cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
-	  if test -n "$(BASELINES)"; then run baselines; \
+	  if test "$(BASELINES)" = yes; then run baselines; \
 	    cp $$folder/plots/baselines_by_distance.csv metrics/tasks/baselines/$$name.csv; cp $$folder/metrics/baselines.json metrics/tasks/baselines/$$name.json; fi; \
 	done; done; done
 

@@ -9,6 +9,8 @@ from typing import Any
 def between(text: str, name: str, content: str) -> str:
     """The text with ``content`` between its marks ``<!-- name -->`` and ``<!-- /name -->``."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if start not in text or end not in text:
+        raise ValueError(f"no marks {start} and {end} in the page; write them where the section belongs")
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{content}\n{end}{after}"

@@ -40,7 +40,7 @@ SHOWN = {
     "plots/data_classes.csv": "chains_per_class",
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
-    "Likeness": "by_distance",
+    "Baselines": "by_distance",
     "plots/by_length.csv": "by_length",
     "plots/by_class.csv": "by_class",
 }
@@ -79,12 +79,13 @@ def baselines() -> str:
     found = json.loads((ROOT / "metrics" / "baselines.json").read_text())["baselines"]
     others = json.loads((ROOT / "metrics" / "seeds.json").read_text())["runs"]
     scores = {"accuracy": "stage0_accuracy", "macro_recall": "stage0_macro_recall"}
-    seeds = [seed for seed in found["mean_pooling"]["runs"] if seed in others]
-    learned = [{name: others[seed][own] for name, own in scores.items()} for seed in seeds]
+    shown = {key: title for key, title in TRAINED.items() if key in found}
+    seeds = [seed for seed in others if all(seed in found[key]["runs"] for key in shown)]
     rows = [["test set", "seeds", *(name.replace("_", " ") for name in scores), "validation accuracy"]]
+    learned = [{name: others[seed][own] for name, own in scores.items()} for seed in seeds]
     validation = [others[seed]["stage0_validation_score"] for seed in seeds]
     rows.append(["learned blobs (stage 0)", *_cells(learned, scores, validation)])
-    for key, title in TRAINED.items():
+    for key, title in shown.items():
         runs = [found[key]["runs"][seed] for seed in seeds]
         validation = [found[key]["validation"][seed]["score"] for seed in seeds]
         rows.append([title, *_cells(runs, scores, validation)])
@@ -94,7 +95,8 @@ def baselines() -> str:
 def _cells(runs: Sequence[Mapping[str, Any]], names: Iterable[str], validation: Sequence[float]) -> list[str]:
     """Number of runs, each test score over them, and the validation score."""
     scores = [_over_seeds([run[name] for run in runs]) for name in names]
-    return [str(len(runs)), *scores, _over_seeds([{"value": value} for value in validation])]
+    alone = [{"value": value, "low": None, "high": None} for value in validation]
+    return [str(len(runs)), *scores, _over_seeds(alone)]
 
 
 def calibration() -> str:
@@ -296,22 +298,27 @@ def task_calibration() -> str:
 def task_baselines() -> str:
     """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
     heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
-    rows = [["task", "split", "score", "seeds", *heads.values()]]
-    for (task, split), paths in _task_files(".json", "baselines").items():
-        runs = []
-        for path in paths:
-            own = json.loads((path.parents[1] / path.name).read_text())
-            trained = json.loads(path.read_text())["baselines"]
-            runs.append(
-                {
-                    "stage0": own["stage0"],
-                    **{key: next(iter(trained[key]["runs"].values())) for key in TRAINED},
-                }
-            )
-        name = next(iter(runs[0]["stage0"]))
-        cells = [_over_seeds([run[key][name] for run in runs]) for key in heads]
-        rows.append([f"`{task}`", split, name, str(len(runs)), *cells])
+    rows = [["task", "split", "test chains", "seeds", *heads.values()]]
+    for (task, split), paths in _task_files(".csv", "baselines").items():
+        tables = [pd.concat([pd.read_csv(path.parents[1] / path.name), pd.read_csv(path)]) for path in paths]
+        scores = [_all_chains(path.with_suffix(".json")) for path in paths]
+        cells = [_over_seeds([run[key] for run in scores]) for key in heads]
+        rows.append([f"`{task}`", split, "all", str(len(paths)), *cells])
+        far = [found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")] for found in tables]
+        if any(not len(found) for found in far):
+            continue
+        chains = far[0]["chains"].iloc[0]
+        runs = [{row["predictor"]: row for row in found.to_dict("records")} for found in far]
+        cells = [_over_seeds([run[key] for run in runs]) for key in heads]
+        rows.append([f"`{task}`", split, f"{chains} below 30 % identity", str(len(paths)), *cells])
     return table(rows)
+
+
+def _all_chains(path: Path) -> dict[str, Any]:
+    """First score of stage 0 and of the trained baselines in metrics/tasks/baselines/TASK-SPLIT-SEED.json."""
+    own = json.loads((path.parents[1] / path.name).read_text())["stage0"]
+    name, trained = next(iter(own)), json.loads(path.read_text())["baselines"]
+    return {"stage0": own[name], **{key: next(iter(trained[key]["runs"].values()))[name] for key in TRAINED}}
 
 
 def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Path]]:
@@ -326,7 +333,7 @@ def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Pa
 def _over_seeds(scores: Sequence[Mapping[str, float]]) -> str:
     """Mean and range of several seeds, the 95 % interval of one; the value alone where all are equal."""
     if len(scores) == 1:
-        return interval(scores[0] if "low" in scores[0] else scores[0]["value"])
+        return interval(scores[0])
     found = over_seeds.spread([score["value"] for score in scores])
     return spread(found) if found["low"] != found["high"] else f"{found['mean']:.3f}"
 

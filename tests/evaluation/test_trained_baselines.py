@@ -91,5 +91,22 @@ def test_every_baseline_is_trained_once_per_seed_and_scored(
 
     run_baselines(words(sample_store, tmp_path, **{"multistage.stage0.lr": 1e-3}))
     assert trained[6:] == [f"{name} 0" for name in TRAINED]
-    other = json.loads((tmp_path / "metrics/baselines.json").read_text())["baselines"]
-    assert list(other["topk_pooling"]["runs"]) == ["0"]  # seed 1 is of other work
+    other = json.loads((tmp_path / "metrics/baselines.json").read_text())
+    assert list(other["baselines"]["topk_pooling"]["runs"]) == ["0"]  # seed 1 is of other work
+
+
+def test_one_baseline_may_be_chosen_and_the_network_is_said_whichever_it_is(
+    sample_store: Store, tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for name in ("mean_pooling", "random_blobs"):
+        run_baselines(words(sample_store, tmp_path, **{"evaluation.baselines": f"[majority, {name}]"}))
+        found = json.loads((tmp_path / "metrics/baselines.json").read_text())
+        assert list(found["baselines"]) == [name]
+        said.append(found["made_with"])
+    assert trained == ["mean_pooling 0", "random_blobs 0"]
+    assert said[0] == said[1] and said[0]["data"] == sample_store.meta["parameters"]
+    assert said[0]["architecture"]["blob_view"] == "alone" and "partition" not in said[0]["architecture"]
+    assert "run the stage leakage" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"evaluation\.baselines: none of mean_pooling"):
+        run_baselines(words(sample_store, tmp_path, **{"evaluation.baselines": "[majority]"}))

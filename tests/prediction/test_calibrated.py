@@ -72,7 +72,7 @@ def test_the_file_says_what_its_logits_were_divided_by(
 
 def test_a_model_without_a_temperature_is_refused(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path / "m.ckpt")
-    with pytest.raises(BioBlobsError, match=r"m.ckpt: can't be calibrated: .*that evaluate wrote"):
+    with pytest.raises(BioBlobsError, match=r"m.ckpt: can't be calibrated: .*run evaluate again"):
         load(path, calibrated=True)
 
 

@@ -193,8 +193,18 @@ def report(records: list[Chain], multilabel: bool = False, attention: bool = Fal
     }
 
 
-def write_report(path: Path, store: Store, multilabel: bool = False, attention: bool = False) -> None:
-    """A whole report page, with every part of it."""
+def write_report(
+    path: Path,
+    store: Store,
+    multilabel: bool = False,
+    attention: bool = False,
+    trained: dict[str, float] | None = None,
+) -> None:
+    """A whole report page, with every part of it.
+
+    Args:
+        trained: accuracy of each trained baseline.
+    """
     import pandas as pd
 
     from bioblobs.interpretation.stage_results import codebook_map
@@ -227,8 +237,8 @@ def write_report(path: Path, store: Store, multilabel: bool = False, attention: 
         classes=counts,
         leakage={"identity": {"tool": "t", "definition": "d", "test": near}},
         nearest=pd.DataFrame(NEAREST),
-        test={"stage1": scores, "majority": {name: interval(0.5) for name in scores}},
-        trained={},
+        test={"stage1": scores, "stage0": scores, "majority": {name: interval(0.5) for name in scores}},
+        trained={name: {"accuracy": interval(value)} for name, value in (trained or {}).items()},
         by_length=pd.DataFrame([{"length": "1 to 100", "chains": 5, "score": "accuracy", **interval(0.8)}]),
         by_class=pd.DataFrame(
             [{"name": name, "chains": 5, "score": "recall", **interval(0.8)} for name in CLASSES.values()]

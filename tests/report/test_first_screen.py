@@ -163,6 +163,6 @@ def test_the_card_says_what_the_model_is_and_how_good() -> None:
         )
     )
     assert rows["Trained on"] == "2,976 chains"
-    assert rows["Logits divided by"] == "0.581"
+    assert rows["Temperature (calibrated)"] == "0.581"
     assert rows["Their lengths"] == "32 to 512 residues"
     assert rows["Test accuracy"] == "0.900 (0.890 to 0.910)"

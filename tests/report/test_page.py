@@ -76,6 +76,20 @@ def test_a_report_on_several_classes_a_protein_counts_each(sample_store: Store, 
     assert "In part: 3 of 5 checks hold" in text
 
 
+def test_trained_baselines_have_rows_and_the_verdict_names_the_best(
+    page: str, sample_store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "index.html"
+    write_report(path, sample_store, trained={"mean_pooling": 0.7, "topk_pooling": 0.95})
+    words = " ".join(path.read_text().split())
+    assert "mean of all residues" in words and "trained as stage 0 is: compare them" in words
+    said = re.search(r"Best of those trained as stage 0 is \((0\.\d+).*?, (.*?): (0\.\d+)", words)
+    assert said is not None
+    assert said.groups() == ("0.900", "without blobs: residues that TopKPooling keeps", "0.950")
+    for part in ("mean of all residues", "compare them with", "Best of those trained"):
+        assert part not in page
+
+
 def test_the_vendored_library_is_the_one_that_its_readme_names() -> None:
     digest = hashlib.sha256((VENDOR / "3Dmol-min.js").read_bytes()).hexdigest()
     assert digest in (VENDOR / "README.md").read_text()

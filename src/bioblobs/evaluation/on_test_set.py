@@ -55,7 +55,7 @@ def measure_test_set(
     resamples: int,
     seed: int,
 ) -> Measured:
-    """Measure both stages' models and the named baselines.
+    """Measure both stages' models and the named baselines that need no training.
 
     Args:
         models: ``stage0`` and ``stage1``.

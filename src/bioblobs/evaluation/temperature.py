@@ -1,8 +1,8 @@
 """Temperature scaling: one number, fitted on validation chains, that divides a model's logits.
 
 It divides the whole sum of evidence, so that logits stay the sum of the blobs' evidence and the base, each
-divided alike, and no prediction changes, only its confidence (Guo et al., ICML 2017). Measured and reported;
-predictions and their records keep the logits as they are.
+divided alike, and no prediction changes, only its confidence (Guo et al., ICML 2017). The pipeline's
+results keep the logits as they are; ``bioblobs predict --calibrated`` divides them.
 """
 
 from __future__ import annotations

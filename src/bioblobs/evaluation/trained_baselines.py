@@ -26,7 +26,7 @@ ON_VALIDATION = ("score", "blobs", "blob_size", "coverage")
 
 
 @dataclass(frozen=True)
-class OnTestSet:
+class BaselineScores:
     """A baseline on the test set.
 
     Attributes:
@@ -38,9 +38,9 @@ class OnTestSet:
     by_distance: pd.DataFrame
 
 
-def measured(
+def measure_baseline(
     name: str, model: BioBlobs, store: Store, nearest: pd.DataFrame | None, resamples: int, seed: int
-) -> OnTestSet:
+) -> BaselineScores:
     """Measure a trained baseline on the test set.
 
     Args:
@@ -53,13 +53,13 @@ def measured(
     truth = np.asarray(store.labels[rows])
     chance = class_probabilities(model, store, rows, "test")
     alone = {name: headline_scorer(store, truth, chance)}
-    return OnTestSet(
+    return BaselineScores(
         with_intervals(scorer(store, truth, chance), len(rows), resamples, seed),
         by_distance(alone, similarities(store, rows, nearest), resamples, seed),
     )
 
 
-def compared(found: Mapping[str, OnTestSet], folders: Mapping[str, Path]) -> dict[str, Any]:
+def compared(found: Mapping[str, BaselineScores], folders: Mapping[str, Path]) -> dict[str, Any]:
     """Entry of a baseline in metrics/baselines.json.
 
     Args:

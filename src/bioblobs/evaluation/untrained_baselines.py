@@ -127,7 +127,10 @@ FITTED: dict[str, Baseline] = {
 def baseline_probabilities(
     names: Sequence[str], store: Store, rows: Rows, seed: int, nearest: pd.DataFrame | None
 ) -> dict[str, NDArray[np.float64]]:
-    """(P, C) probabilities of each named baseline; look-ups that nearest.csv does not allow are left out."""
+    """(P, C) probabilities of each named baseline that needs no training.
+
+    Look-ups that nearest.csv does not allow are left out.
+    """
     chances = {name: fit(store, rows, seed) for name, fit in FITTED.items() if name in names}
     for measure, name in NEAREST.items():
         column = f"nearest_by_{measure}"

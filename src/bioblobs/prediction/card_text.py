@@ -104,7 +104,7 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
 
 
 def _calibration(card: Mapping[str, Any]) -> list[str]:
-    """How far probabilities are from shares of right predictions, and what the temperature makes of it."""
+    """Calibration error on the test set, before and after division by the temperature."""
     if not (found := card.get("calibration")):
         return []
     return [

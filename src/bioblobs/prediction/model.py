@@ -35,7 +35,7 @@ from bioblobs.store.arrays import pack
 PathLike = Path | str
 CARD_KEYS = (
     "task", "task_title", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test",
-    "test_proteins", "training", "versions", "license",
+    "test_proteins", "calibration", "training", "versions", "license",
 )  # fmt: skip
 """Entries of a model's card that predictions.json repeats."""
 
@@ -63,7 +63,7 @@ def load(path: PathLike, device: str | torch.device = "auto", calibrated: bool =
     if calibrated:
         if (temperature := card.get("calibration", {}).get("temperature")) is None:
             raise BioBlobsError(
-                f"{path}: can't be calibrated: its card has no temperature; name a model that evaluate wrote"
+                f"{path}: can't be calibrated: its card has no temperature; run evaluate again"
             )
         network.readout.divide(temperature)
     return Model(network.to(place), card, Path(path), temperature)

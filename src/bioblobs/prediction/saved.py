@@ -28,7 +28,7 @@ def _schema_2() -> dict[str, Any]:
 
 
 def _schema_3_0() -> dict[str, Any]:
-    return without(PREDICTIONS.schema(), {"model": ("temperature",)}, "3.0")
+    return without(PREDICTIONS.schema(), {"model": ("temperature", "calibration")}, "3.0")
 
 
 def _from_3_0(content: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ class SavedPredictions:
 def read_predictions(path: Path | str) -> SavedPredictions:
     """Read and check a predictions.json: ``read_predictions("results/predictions.json").blobs``.
 
-    Files of versions 1.0 and 2.0 are read too; what they do not have is None or NaN.
+    Files of versions 1.0, 2.0 and 3.0 are read too; what they do not have is None or NaN.
 
     Raises:
         BioBlobsError: no such file, not JSON, of another version, or not as the schema says.

@@ -29,7 +29,7 @@ def model_card(model: Mapping[str, Any]) -> list[list[str]]:
         ("Their lengths", lengths),
         ("Split", (model.get("split_column") or "").replace("_", " ")),
         ("Test chains", model.get("test_proteins")),
-        ("Logits divided by", model.get("temperature")),
+        ("Temperature (calibrated)", model.get("temperature")),
         *((f"Test {name.replace('_', ' ')}", score) for name, score in scores),
     ]
     return [[title, as_text(value)] for title, value in rows if value not in (None, "")]

@@ -12,7 +12,7 @@ PREDICTORS = {
     "stage1_scaled": "the same, after temperature scaling",
     "stage0": "BioBlobs, baseline (stage 0)",
     "stage0_scaled": "stage 0 after temperature scaling",
-    "mean_pooling": "the same network without blobs: mean of all residues",
+    "mean_pooling": "without blobs: mean of all residues",
     "topk_pooling": "without blobs: residues that TopKPooling keeps",
     "random_blobs": "connected blobs grown at random",
     "nearest_sequence": "class of the nearest training chain by sequence",
@@ -86,6 +86,21 @@ def headline(scores: Mapping[str, Any]) -> dict[str, str]:
             "The two intervals overlap: this run doesn't show that the model beats the baseline."
         )
     return text
+
+
+def best_trained(scores: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+    """The best of the trained baselines beside stage 0, which differs from them in the partition alone.
+
+    Args:
+        scores: metrics/test.json.
+        trained: baseline -> its scores.
+    """
+    name = next(iter(scores[MODEL]))
+    best = max(trained, key=lambda key: trained[key][name]["value"])
+    return (
+        f"Best of those trained as stage 0 is ({interval(scores['stage0'][name])}), {PREDICTORS[best]}: "
+        f"{interval(trained[best][name])}."
+    )
 
 
 def score_title(name: str) -> str:

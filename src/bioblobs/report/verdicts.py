@@ -9,11 +9,10 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from bioblobs.inference.chain import Chain
-from bioblobs.io import interval
 from bioblobs.report.believed import believed
 from bioblobs.report.chart import RANKINGS
 from bioblobs.report.results import Results
-from bioblobs.report.score_rows import MODEL, headline
+from bioblobs.report.score_rows import best_trained, headline
 
 ALIKE_FEW, ALIKE_MANY = 0.05, 0.3
 """Shares of near copies in the test set: up to the first it is fair, above the second it is not."""
@@ -30,10 +29,9 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
 def _right(results: Results) -> dict[str, Any]:
     said = headline(results.test)
     worst = worst_class(results.chains, results.report["task"]["classes"])
-    baseline = f" Best baseline, {said['baseline']}." if said["baseline"] else ""
-    if without := results.trained.get("mean_pooling"):
-        score = next(iter(results.test[MODEL]))
-        baseline += f" The same network trained without blobs: {interval(without[score])}."
+    baseline = f" Best baseline without training, {said['baseline']}." if said["baseline"] else ""
+    if results.trained:
+        baseline += f" {best_trained(results.test, results.trained)}"
     return {
         "key": "right",
         "question": "Is it right?",

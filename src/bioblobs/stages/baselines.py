@@ -9,16 +9,18 @@ plots/baselines_by_distance.csv have every finished seed of the same work.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bioblobs.checkpoints.build import architecture
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
-from bioblobs.evaluation.trained_baselines import TRAINED, OnTestSet, compared, measured
+from bioblobs.evaluation.trained_baselines import TRAINED, BaselineScores, compared, measure_baseline
 from bioblobs.evaluation.untrained_baselines import read_nearest
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
@@ -28,6 +30,8 @@ from bioblobs.store.packed import open_store
 from bioblobs.sums import Sums
 
 STAGE, RESULT = PARTS[0]
+NO_SIZE_TO_PULL = "--multistage.stage0.lambda_card=0.0"
+"""These partitions take the sizes that they are given."""
 
 
 def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
@@ -40,8 +44,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     nearest = read_nearest(Sums(paths.folders).check(Path(paths.output) / "leakage" / "nearest.csv"))
     folders: dict[str, dict[str, Path]] = {}
     for baseline, partition in chosen.items():
-        no_size_to_pull = "--multistage.stage0.lambda_card=0.0"
-        words = [*args, f"--model.partition={partition}", no_size_to_pull]
+        words = [*args, f"--model.partition={partition}", NO_SIZE_TO_PULL]
         folder = Path(paths.output) / "baselines" / baseline / f"seed_{seed}"
         begin_folder(folder, parse("", words)[0], store, NOT_OF_STAGE0)
         if not (folder / RESULT).is_file():
@@ -49,19 +52,21 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
             run_stage(STAGE, seed, folder, paths, words)
         folders[baseline] = finished(folder, RESULT)
     begin(config.train.num_threads)
+    if nearest is None:
+        print("likeness to training was not measured: run the stage leakage for scores by likeness")
     found: dict[str, Any] = {}
-    tables, made_with = [], {}
+    tables = []
     for name, runs in folders.items():
-        each: dict[str, OnTestSet] = {}
+        each: dict[str, BaselineScores] = {}
         for number, folder in runs.items():
-            model, card = load_model(folder / RESULT, store.classes)
-            made_with = {key: dict(card[key]) for key in ("architecture", "data")}
-            each[number] = measured(name, model.to(device), store, nearest, keys.bootstrap, seed)
+            model, _ = load_model(folder / RESULT, store.classes)
+            each[number] = measure_baseline(name, model.to(device), store, nearest, keys.bootstrap, seed)
             tables.append(each[number].by_distance.assign(seed=number))
             said = ", ".join(f"{key} {value['value']}" for key, value in each[number].scores.items())
             print(f"{name}, seed {number}: {said}")
         found[name] = compared(each, runs)
-    del made_with["architecture"]["partition"]  # all else is the same of all
+    learned = architecture(replace(config.model, partition="learned"), with_codebook=False)
+    made_with = {"architecture": learned, "data": store.meta["parameters"]}
     about = {"made_with": made_with, "test_proteins": len(store.rows("test"))}
     content = {**about, "epochs": config.multistage.stage0.epochs, "baselines": found}
     write_json(Path(paths.metrics) / "baselines.json", content)
