@@ -86,7 +86,7 @@ sites: $(VENV)/.installed-scatter ## do contributions find catalytic residues? s
 	  run prepare; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; run sites; \
 	done; done
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join outputs/sites/*/metrics/sites_model.json
-	@$(RUN) python tools/update_sites_page.py
+	@$(RUN) PYTHONPATH=src python tools/update_sites_page.py
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"
 	@$(RUN) PYTHONPATH=src python -m bioblobs.search $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marked import between
 
 
@@ -9,3 +11,9 @@ def test_only_the_section_of_that_name_changes() -> None:
     page = "head\n<!-- a -->\nold\n<!-- /a -->\nmiddle\n<!-- b -->\nkept\n<!-- /b -->\n"
     assert between(page, "a", "new") == page.replace("old", "new")
     assert between(page, "b", "kept") == page
+
+
+@pytest.mark.parametrize("page", ["", "<!-- a -->\n", "<!-- /a -->\n"])
+def test_a_page_without_the_marks_is_refused(page: str) -> None:
+    with pytest.raises(ValueError, match="no marks <!-- a --> and <!-- /a -->"):
+        between(page, "a", "new")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from bioblobs.evaluation.over_seeds import spread as spread_of
+from bioblobs.io import interval
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -27,3 +33,11 @@ def spread(found: Mapping[str, Any]) -> str:
     if found["mean"] is None:
         return "undefined"
     return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def over_seeds(scores: Sequence[Mapping[str, float]]) -> str:
+    """Mean and range of several seeds, the 95 % interval of one; the value alone where all are equal."""
+    if len(scores) == 1:
+        return interval(scores[0])
+    found = spread_of([score["value"] for score in scores])
+    return spread(found) if found["low"] != found["high"] else f"{found['mean']:.3f}"

@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from marked import between, spread, table
+from marked import ROOT, between, spread, table
 
-ROOT = Path(__file__).resolve().parents[1]
 METRICS = ROOT / "metrics" / "sites.json"
 PAGE = ROOT / "docs" / "sites.md"
 SUBSETS = {"all": "all sites", "curated": "sites that M-CSA lists itself"}

@@ -1,0 +1,147 @@
+"""Tables of the other tasks, from metrics/tasks/ and benchmarks/results/choices.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from marked import ROOT, over_seeds, table
+from tables_of_run import TRAINED
+
+TITLES = {
+    "enzymecommission": "enzyme class",
+    "superfamily": "SCOP superfamily",
+    "proteinfamily": "Pfam family",
+    "geneontology": "GO terms",
+    "fmax": "Fmax",
+}
+TASK_COLUMNS = {
+    "stage0": "stage 0",
+    "stage1": "stage 1",
+    "composition": "composition",
+    "kmers": "3-mers",
+    "nearest_sequence": "nearest by sequence",
+    "nearest_structure": "nearest by structure",
+    "majority": "majority",
+}
+
+
+def tasks() -> str:
+    """What `make tasks` found: per task and split, over its seeds."""
+    rows = [["task", "split", "score", "seeds", *TASK_COLUMNS.values()]]
+    for (task, split), paths in _task_files(".json").items():
+        seeds = [json.loads(path.read_text()) for path in paths]
+        name = next(iter(seeds[0]["stage1"]))  # accuracy, or Fmax
+        cells = [over_seeds([scores[key][name] for scores in seeds]) for key in TASK_COLUMNS]
+        rows.append([f"`{task}`", split, name, str(len(seeds)), *cells])
+    return table(rows)
+
+
+SUMMARY = {
+    "stage1": "BioBlobs",
+    "composition": "composition",
+    "nearest_sequence": "nearest by sequence",
+    "nearest_structure": "nearest by structure",
+}
+SUMMARY_SPLITS = ("random", "sequence 0.3")
+
+
+def task_summary() -> str:
+    """The model beside what is simple, on all four tasks: means over the seeds."""
+    rows = [["task (score)", "split", *SUMMARY.values()]]
+    for (task, split), paths in _task_files(".json").items():
+        if "+" in task or split not in SUMMARY_SPLITS:
+            continue
+        seeds = [json.loads(path.read_text()) for path in paths]
+        name = next(iter(seeds[0]["stage1"]))
+        means = [sum(scores[key][name]["value"] for scores in seeds) / len(seeds) for key in SUMMARY]
+        rows.append([f"{TITLES[task]} ({TITLES.get(name, name)})", split, *(f"{mean:.3f}" for mean in means)])
+    return table(rows)
+
+
+def far() -> str:
+    """The same for the test chains that are least alike to any training chain."""
+    rows = [["task", "split", "chains", *TASK_COLUMNS.values()]]
+    for (task, split), paths in _task_files(".csv").items():
+        found = pd.concat([pd.read_csv(path) for path in paths])
+        found = found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")]
+        if not len(found):
+            continue
+        scores = {name: each.to_dict("records") for name, each in found.groupby("predictor")}
+        cells = [over_seeds(scores[key]) for key in TASK_COLUMNS]
+        rows.append([f"`{task}`", split, str(found["chains"].iloc[0]), *cells])
+    return table(rows)
+
+
+def task_calibration() -> str:
+    """Temperature of stage 1 on the tasks, and its calibration error before and after."""
+    rows = [["task", "split", "seeds", "temperature", "calibration error before", "after"]]
+    for (task, split), paths in _task_files(".json").items():
+        seeds = [json.loads(path.read_text()) for path in paths]
+        found = {
+            "temperature": [scores["stage1_scaled"]["temperature"] for scores in seeds],
+            "before": [scores["stage1"]["ece"] for scores in seeds],
+            "after": [scores["stage1_scaled"]["ece"] for scores in seeds],
+        }
+        rows.append([f"`{task}`", split, str(len(seeds)), *map(over_seeds, found.values())])
+    return table(rows)
+
+
+def task_baselines() -> str:
+    """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
+    heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
+    rows = [["task", "split", "test chains", "seeds", *heads.values()]]
+    for (task, split), paths in _task_files(".csv", "baselines").items():
+        tables = [pd.concat([pd.read_csv(path.parents[1] / path.name), pd.read_csv(path)]) for path in paths]
+        scores = [_all_chains(path.with_suffix(".json")) for path in paths]
+        cells = [over_seeds([run[key] for run in scores]) for key in heads]
+        rows.append([f"`{task}`", split, "all", str(len(paths)), *cells])
+        far = [found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")] for found in tables]
+        if any(not len(found) for found in far):
+            continue
+        chains = far[0]["chains"].iloc[0]
+        runs = [{row["predictor"]: row for row in found.to_dict("records")} for found in far]
+        cells = [over_seeds([run[key] for run in runs]) for key in heads]
+        rows.append([f"`{task}`", split, f"{chains} below 30 % identity", str(len(paths)), *cells])
+    return table(rows)
+
+
+def _all_chains(path: Path) -> dict[str, Any]:
+    """First score of stage 0 and of the trained baselines in metrics/tasks/baselines/TASK-SPLIT-SEED.json."""
+    own = json.loads((path.parents[1] / path.name).read_text())["stage0"]
+    name, trained = next(iter(own)), json.loads(path.read_text())["baselines"]
+    return {"stage0": own[name], **{key: next(iter(trained[key]["runs"].values()))[name] for key in TRAINED}}
+
+
+def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Path]]:
+    """Task and split -> files of its seeds (metrics/tasks/TASK-SPLIT-SEED.*, or those of a folder there)."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for path in sorted((ROOT / "metrics" / "tasks" / folder).glob(f"*-*-*{ending}")):
+        task, split, _ = path.stem.rsplit("-", 2)
+        found.setdefault((task, split.replace("_", " ")), []).append(path)
+    return found
+
+
+OPTIMIZER = re.compile(r"task_(?P<task>[a-z]+)_(?P<optimizer>adamw|muon)")
+"""Name of a run in choices.json that trained a preset of params/ with one optimizer or the other."""
+
+
+def optimizers() -> str:
+    """Both optimizers on the tasks' presets, by validation: means over the seeds that were trained."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()):
+        if named := OPTIMIZER.match(run["name"]):
+            found.setdefault((named["task"], named["optimizer"]), []).append(run)
+    head = ["task", "optimizer", "seeds", "epochs", "training loss, last", "least validation loss"]
+    rows = [[*head, "stage 0: accuracy or Fmax", "last three", "stage 1"]]
+    for (task, optimizer), runs in sorted(found.items()):
+        score = "val_fmax" if "val_fmax" in runs[0]["stage_0"] else "val_acc"
+        cells = [("stage_0", name) for name in ("train_cls", "val_cls_least", score, f"{score}_last_3")]
+        cells.append(("stage_1", score))
+        means = [f"{sum(run[stage][name] for run in runs) / len(runs):.3f}" for stage, name in cells]
+        rows.append([f"`{task}`", optimizer, str(len(runs)), str(runs[0]["stage_0"]["epochs"]), *means])
+    return table(rows)
