@@ -94,8 +94,10 @@ def task_calibration() -> str:
 def task_baselines() -> str:
     """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
     heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
+    if not (files := _task_files(".csv", "baselines")):
+        return "Not trained yet."
     rows = [["task", "split", "test chains", "seeds", *heads.values()]]
-    for (task, split), paths in _task_files(".csv", "baselines").items():
+    for (task, split), paths in files.items():
         tables = [pd.concat([pd.read_csv(path.parents[1] / path.name), pd.read_csv(path)]) for path in paths]
         scores = [_all_chains(path.with_suffix(".json")) for path in paths]
         cells = [over_seeds([run[key] for run in scores]) for key in heads]
