@@ -83,10 +83,10 @@ def test_trained_baselines_have_rows_and_the_verdict_names_the_best(
     write_report(path, sample_store, trained={"mean_pooling": 0.7, "topk_pooling": 0.95})
     words = " ".join(path.read_text().split())
     assert "mean of all residues" in words and "trained as stage 0 is: compare them" in words
-    said = re.search(r"Best of those trained as stage 0 is \((0\.\d+).*?, (.*?): (0\.\d+)", words)
+    said = re.search(r"Best trained baseline, (.*?): (0\.\d+) .*?, to compare with stage 0: (0\.\d+)", words)
     assert said is not None
-    assert said.groups() == ("0.900", "without blobs: residues that TopKPooling keeps", "0.950")
-    for part in ("mean of all residues", "compare them with", "Best of those trained"):
+    assert said.groups() == ("residues that TopKPooling keeps, without blobs", "0.950", "0.900")
+    for part in ("mean of all residues", "compare them with", "Best trained baseline"):
         assert part not in page
 
 

@@ -12,8 +12,8 @@ PREDICTORS = {
     "stage1_scaled": "the same, after temperature scaling",
     "stage0": "BioBlobs, baseline (stage 0)",
     "stage0_scaled": "stage 0 after temperature scaling",
-    "mean_pooling": "without blobs: mean of all residues",
-    "topk_pooling": "without blobs: residues that TopKPooling keeps",
+    "mean_pooling": "mean of all residues, without blobs",
+    "topk_pooling": "residues that TopKPooling keeps, without blobs",
     "random_blobs": "connected blobs grown at random",
     "nearest_sequence": "class of the nearest training chain by sequence",
     "nearest_structure": "class of the nearest training chain by structure (TM-align)",
@@ -98,8 +98,8 @@ def best_trained(scores: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
     name = next(iter(scores[MODEL]))
     best = max(trained, key=lambda key: trained[key][name]["value"])
     return (
-        f"Best of those trained as stage 0 is ({interval(scores['stage0'][name])}), {PREDICTORS[best]}: "
-        f"{interval(trained[best][name])}."
+        f"Best trained baseline, {PREDICTORS[best]}: {interval(trained[best][name])}, "
+        f"to compare with stage 0: {interval(scores['stage0'][name])}."
     )
 
 

@@ -29,7 +29,7 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
 def _right(results: Results) -> dict[str, Any]:
     said = headline(results.test)
     worst = worst_class(results.chains, results.report["task"]["classes"])
-    baseline = f" Best baseline without training, {said['baseline']}." if said["baseline"] else ""
+    baseline = f" Best simple baseline, {said['baseline']}." if said["baseline"] else ""
     if results.trained:
         baseline += f" {best_trained(results.test, results.trained)}"
     return {
