@@ -63,17 +63,26 @@ def task_summary() -> str:
     return table(rows)
 
 
-def far() -> str:
-    """The same for the test chains that are least alike to any training chain."""
+FEWEST = 10
+"""Test chains that a row of chains unlike training must have."""
+
+
+def far(measure: str, bin_: str) -> str:
+    """The same for the test chains in one bin of likeness to training.
+
+    Args:
+        measure: identity or tm_score.
+        bin_: as metrics/tasks/*.csv names it: ``0 to 0.3``.
+    """
     rows = [["task", "split", "chains", *TASK_COLUMNS.values()]]
     for (task, split), paths in _task_files(".csv").items():
         found = pd.concat([pd.read_csv(path) for path in paths])
-        found = found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")]
-        if not len(found):
+        found = found[(found["measure"] == measure) & (found["bin"] == bin_)]
+        if not len(found) or (chains := found["chains"].iloc[0]) < FEWEST:
             continue
         scores = {name: each.to_dict("records") for name, each in found.groupby("predictor")}
         cells = [over_seeds(scores[key]) for key in TASK_COLUMNS]
-        rows.append([f"`{task}`", split, str(found["chains"].iloc[0]), *cells])
+        rows.append([f"`{task}`", split, str(chains), *cells])
     return table(rows)
 
 

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import tables_of_run as run
@@ -53,7 +54,8 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "trust": run.trust,
         "seeds": run.seeds,
         "tasks": tasks.tasks,
-        "far": tasks.far,
+        "far": partial(tasks.far, "identity", "0 to 0.3"),
+        "far_by_structure": partial(tasks.far, "tm_score", "0 to 0.5"),
         "task_calibration": tasks.task_calibration,
         "task_baselines": tasks.task_baselines,
     },
