@@ -32,8 +32,7 @@ TASK_COLUMNS = {
 def tasks() -> str:
     """What `make tasks` found: per task and split, over its seeds."""
     rows = [["task", "split", "score", "seeds", *TASK_COLUMNS.values()]]
-    for (task, split), paths in _task_files(".json").items():
-        seeds = [json.loads(path.read_text()) for path in paths]
+    for (task, split), seeds in _scores().items():
         name = next(iter(seeds[0]["stage1"]))  # accuracy, or Fmax
         cells = [over_seeds([scores[key][name] for scores in seeds]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, name, str(len(seeds)), *cells])
@@ -46,16 +45,14 @@ SPLITS = ("random", "sequence 0.3", "structure 0.7")
 
 def task_summary() -> str:
     """The model beside what is simple, on all four tasks: means over the seeds, in the order of SUMMARY."""
-    rows, files = [["task", *SPLITS]], _task_files(".json")
+    rows, scores = [["task", *SPLITS]], _scores()
     for task, title in TITLES.items():
-        cells = [_means(files.get((task, split), [])) for split in SPLITS]
-        rows.append([title, *cells])
+        rows.append([title, *(_means(scores.get((task, split), [])) for split in SPLITS)])
     return table(rows)
 
 
-def _means(paths: list[Path]) -> str:
+def _means(seeds: list[dict[str, Any]]) -> str:
     """Mean over the seeds of the first score of each of SUMMARY."""
-    seeds = [json.loads(path.read_text()) for path in paths]
     if not seeds:
         return "not trained"
     name = next(iter(seeds[0]["stage1"]))
@@ -76,11 +73,9 @@ def far(measure: str, bin_: str) -> str:
     """
     rows = [["task", "split", "chains", *TASK_COLUMNS.values()]]
     for (task, split), paths in _task_files(".csv").items():
-        found = pd.concat([pd.read_csv(path) for path in paths])
-        found = found[(found["measure"] == measure) & (found["bin"] == bin_)]
-        if not len(found) or (chains := found["chains"].iloc[0]) < FEWEST:
+        chains, scores = _in_bin(paths, measure, bin_)
+        if chains < FEWEST:
             continue
-        scores = {name: each.to_dict("records") for name, each in found.groupby("predictor")}
         cells = [over_seeds(scores[key]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, str(chains), *cells])
     return table(rows)
@@ -89,14 +84,10 @@ def far(measure: str, bin_: str) -> str:
 def task_calibration() -> str:
     """Temperature of stage 1 on the tasks, and its calibration error before and after."""
     rows = [["task", "split", "seeds", "temperature", "calibration error before", "after"]]
-    for (task, split), paths in _task_files(".json").items():
-        seeds = [json.loads(path.read_text()) for path in paths]
-        found = {
-            "temperature": [scores["stage1_scaled"]["temperature"] for scores in seeds],
-            "before": [scores["stage1"]["ece"] for scores in seeds],
-            "after": [scores["stage1_scaled"]["ece"] for scores in seeds],
-        }
-        rows.append([f"`{task}`", split, str(len(seeds)), *map(over_seeds, found.values())])
+    for (task, split), seeds in _scores().items():
+        places = (("stage1_scaled", "temperature"), ("stage1", "ece"), ("stage1_scaled", "ece"))
+        cells = [over_seeds([scores[key][name] for scores in seeds]) for key, name in places]
+        rows.append([f"`{task}`", split, str(len(seeds)), *cells])
     return table(rows)
 
 
@@ -107,17 +98,14 @@ def task_baselines() -> str:
         return "Not trained yet."
     rows = [["task", "split", "test chains", "seeds", *heads.values()]]
     for (task, split), paths in files.items():
-        tables = [pd.concat([pd.read_csv(path.parents[1] / path.name), pd.read_csv(path)]) for path in paths]
         scores = [_all_chains(path.with_suffix(".json")) for path in paths]
         cells = [over_seeds([run[key] for run in scores]) for key in heads]
         rows.append([f"`{task}`", split, "all", str(len(paths)), *cells])
-        far = [found[(found["measure"] == "identity") & (found["bin"] == "0 to 0.3")] for found in tables]
-        if any(not len(found) for found in far):
-            continue
-        chains = far[0]["chains"].iloc[0]
-        runs = [{row["predictor"]: row for row in found.to_dict("records")} for found in far]
-        cells = [over_seeds([run[key] for run in runs]) for key in heads]
-        rows.append([f"`{task}`", split, f"{chains} below 30 % identity", str(len(paths)), *cells])
+        stages = [path.parents[1] / path.name for path in paths]
+        chains, runs = _in_bin([*stages, *paths], "identity", "0 to 0.3")
+        if chains:
+            cells = [over_seeds(runs[key]) for key in heads]
+            rows.append([f"`{task}`", split, f"{chains} below 30 % identity", str(len(paths)), *cells])
     return table(rows)
 
 
@@ -126,6 +114,20 @@ def _all_chains(path: Path) -> dict[str, Any]:
     own = json.loads((path.parents[1] / path.name).read_text())["stage0"]
     name, trained = next(iter(own)), json.loads(path.read_text())["baselines"]
     return {"stage0": own[name], **{key: next(iter(trained[key]["runs"].values()))[name] for key in TRAINED}}
+
+
+def _scores() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Task and split -> test scores of each seed: predictor -> score -> {value, low, high}."""
+    files = _task_files(".json").items()
+    return {run: [json.loads(path.read_text()) for path in paths] for run, paths in files}
+
+
+def _in_bin(paths: list[Path], measure: str, bin_: str) -> tuple[int, dict[str, list[Any]]]:
+    """Test chains in one bin of likeness, and predictor -> its rows there, one per seed."""
+    found = pd.concat([pd.read_csv(path) for path in paths])
+    found = found[(found["measure"] == measure) & (found["bin"] == bin_)]
+    chains = int(found["chains"].iloc[0]) if len(found) else 0
+    return chains, {str(name): each.to_dict("records") for name, each in found.groupby("predictor")}
 
 
 def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Path]]:
