@@ -56,6 +56,7 @@ tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each, BASELIN
 	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
 	  if test -f $$folder/metrics/test.json; then echo "$$folder is trained already; remove it to train anew"; \
 	  else run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; fi; \
+	  $(foreach stage,$(THEN),run $(stage);) \
 	  cp $$folder/plots/by_distance.csv metrics/tasks/$$name.csv; cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
 	  if test "$(BASELINES)" = yes; then run baselines; \
 	    cp $$folder/plots/baselines_by_distance.csv metrics/tasks/baselines/$$name.csv; cp $$folder/metrics/baselines.json metrics/tasks/baselines/$$name.json; fi; \
@@ -76,16 +77,10 @@ attention: $(VENV)/.installed-scatter ## the same with the attention model of be
 	@$(RUN) PYTHONPATH=src python -m bioblobs.stages seeds --config params.yaml --config params/attention.yaml \
 	  --paths.output=outputs/attention --paths.metrics=metrics/attention --paths.plots=outputs/attention/plots $(ARGS)
 
-sites: $(VENV)/.installed-scatter ## do contributions find catalytic residues? six trainings (hours); metrics/sites.json
-	@set -e; for split in random sequence; do for seed in 0 1 2; do \
-	  folder=outputs/sites/$$split-$$seed; \
-	  flags="--config params/sites.yaml --data.split=$$split --train.seed=$$seed --paths.prepared=data/stores/sites-$$split \
-	    --paths.output=$$folder --paths.metrics=$$folder/metrics --paths.plots=$$folder/plots"; \
-	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
-	  test -f $$folder/metrics/sites_model.json && continue; \
-	  run prepare; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; run sites; \
-	done; done
-	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join outputs/sites/*/metrics/sites_model.json
+sites: $(VENV)/.installed-scatter ## do contributions find catalytic residues? asks six enzyme class models of `make tasks` (hours if none is trained); metrics/sites.json
+	@$(MAKE) tasks TASKS=enzymecommission SPLITS="random sequence_0.3" SEEDS="0 1 2" THEN=sites
+	@$(RUN) PYTHONPATH=src python -m bioblobs.stages sites join $(foreach split,random sequence_0.3,\
+	  $(foreach seed,0 1 2,outputs/tasks/enzymecommission-$(split)-$(seed)/metrics/sites_model.json))
 	@$(RUN) PYTHONPATH=src python tools/update_sites_page.py
 
 search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC experiment; ARGS="--trials 20 key=value"

@@ -8,17 +8,8 @@ from typing import Any
 
 from bioblobs.io import interval
 from bioblobs.report.chart import RANKINGS
+from bioblobs.report.score_rows import PREDICTORS
 from marked import ROOT, over_seeds, spread, table
-
-PREDICTORS = {
-    "stage1": "stage 1 (fine-tuned, codebook)",
-    "stage0": "stage 0 (baseline)",
-    "nearest_sequence": "nearest training chain by sequence",
-    "nearest_structure": "nearest training chain by structure (TM-align)",
-    "kmers": "logistic regression on 3-mers",
-    "composition": "logistic regression on composition",
-    "majority": "majority class",
-}
 
 
 def results() -> str:
@@ -26,17 +17,9 @@ def results() -> str:
     scores = json.loads((ROOT / "metrics" / "test.json").read_text())
     names = list(scores["stage1"])
     rows = [["test set", *(name.replace("_", " ") for name in names)]]
-    shown = {key: title for key, title in PREDICTORS.items() if key in scores}
-    rows += [[title, *(interval(scores[key][n]) for n in names)] for key, title in shown.items()]
+    shown = [key for key in PREDICTORS if scores.get(key, {}).keys() >= set(names)]  # not the scaled
+    rows += [[PREDICTORS[key], *(interval(scores[key][n]) for n in names)] for key in shown]
     return table(rows)
-
-
-TRAINED = {
-    "random_blobs": "connected blobs grown at random",
-    "topk_pooling": "TopKPooling's residues, no blobs",
-    "mean_pooling": "mean of all residues, no blobs",
-}
-"""Baseline that `make baselines` trains -> what is read."""
 
 
 def baselines() -> str:
@@ -44,16 +27,16 @@ def baselines() -> str:
     found = json.loads((ROOT / "metrics" / "baselines.json").read_text())["baselines"]
     others = json.loads((ROOT / "metrics" / "seeds.json").read_text())["runs"]
     scores = {"accuracy": "stage0_accuracy", "macro_recall": "stage0_macro_recall"}
-    shown = {key: title for key, title in TRAINED.items() if key in found}
+    shown = [key for key in PREDICTORS if key in found]
     seeds = [seed for seed in others if all(seed in found[key]["runs"] for key in shown)]
     rows = [["test set", "seeds", *(name.replace("_", " ") for name in scores), "validation accuracy"]]
     learned = [{name: others[seed][own] for name, own in scores.items()} for seed in seeds]
     validation = [others[seed]["stage0_validation_score"] for seed in seeds]
     rows.append(["learned blobs (stage 0)", *_cells(learned, scores, validation)])
-    for key, title in shown.items():
+    for key in shown:
         runs = [found[key]["runs"][seed] for seed in seeds]
         validation = [found[key]["validation"][seed]["score"] for seed in seeds]
-        rows.append([title, *_cells(runs, scores, validation)])
+        rows.append([PREDICTORS[key], *_cells(runs, scores, validation)])
     return table(rows)
 
 

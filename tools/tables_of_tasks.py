@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from bioblobs.evaluation.trained_baselines import TRAINED
+from bioblobs.report.score_rows import PREDICTORS
 from marked import ROOT, over_seeds, table
-from tables_of_run import TRAINED
 
 TITLES = {
     "enzymecommission": "enzyme class",
@@ -93,27 +94,29 @@ def task_calibration() -> str:
 
 def task_baselines() -> str:
     """Trained baselines of the tasks (`make tasks BASELINES=yes`) beside stage 0 of the same seeds."""
-    heads = {"stage0": "learned blobs (stage 0)", **TRAINED}
+    heads = {"stage0": "learned blobs (stage 0)", **{key: PREDICTORS[key] for key in TRAINED}}
     if not (files := _task_files(".csv", "baselines")):
         return "Not trained yet."
     rows = [["task", "split", "test chains", "seeds", *heads.values()]]
     for (task, split), paths in files.items():
-        scores = [_all_chains(path.with_suffix(".json")) for path in paths]
-        cells = [over_seeds([run[key] for run in scores]) for key in heads]
-        rows.append([f"`{task}`", split, "all", str(len(paths)), *cells])
         stages = [path.parents[1] / path.name for path in paths]
-        chains, runs = _in_bin([*stages, *paths], "identity", "0 to 0.3")
-        if chains:
-            cells = [over_seeds(runs[key]) for key in heads]
-            rows.append([f"`{task}`", split, f"{chains} below 30 % identity", str(len(paths)), *cells])
+        chains, near = _in_bin([*stages, *paths], "identity", "0 to 0.3")
+        for name, runs in (("all", _all_chains(paths)), (f"{chains} below 30 % identity", near)):
+            cells = [over_seeds(runs[key]) if key in runs else "not trained" for key in heads]
+            rows.append([f"`{task}`", split, name, str(len(paths)), *cells])
     return table(rows)
 
 
-def _all_chains(path: Path) -> dict[str, Any]:
-    """First score of stage 0 and of the trained baselines in metrics/tasks/baselines/TASK-SPLIT-SEED.json."""
-    own = json.loads((path.parents[1] / path.name).read_text())["stage0"]
-    name, trained = next(iter(own)), json.loads(path.read_text())["baselines"]
-    return {"stage0": own[name], **{key: next(iter(trained[key]["runs"].values()))[name] for key in TRAINED}}
+def _all_chains(paths: list[Path]) -> dict[str, list[Any]]:
+    """First score of stage 0 and of the baselines that were trained, one per seed."""
+    found: dict[str, list[Any]] = {}
+    for path in paths:
+        own = json.loads((path.parents[1] / path.name).with_suffix(".json").read_text())["stage0"]
+        name, trained = next(iter(own)), json.loads(path.with_suffix(".json").read_text())["baselines"]
+        found.setdefault("stage0", []).append(own[name])
+        for key, each in trained.items():
+            found.setdefault(key, []).append(next(iter(each["runs"].values()))[name])
+    return found
 
 
 def _scores() -> dict[tuple[str, str], list[dict[str, Any]]]:

@@ -35,7 +35,7 @@ SHOWN = {
     "plots/data_classes.csv": "chains_per_class",
     "plots/data_lengths.csv": "chain_lengths",
     "plots/leakage.csv": "leakage",
-    "Baselines": "by_distance",
+    "By likeness to training": "by_distance",
     "plots/by_length.csv": "by_length",
     "plots/by_class.csv": "by_class",
 }
