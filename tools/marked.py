@@ -1,4 +1,4 @@
-"""Markdown that programs write: sections between marks that readers do not see, tables, ranges."""
+"""Text that programs write: sections between marks, Markdown tables, ranges."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from bioblobs.io import interval
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def between(text: str, name: str, content: str) -> str:
-    """The text with ``content`` between its marks ``<!-- name -->`` and ``<!-- /name -->``."""
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+def between(text: str, name: str, content: str, mark: str = "<!-- {} -->") -> str:
+    """The text with ``content`` between its marks ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Args:
+        text: of the page.
+        name: of the section.
+        content: what stands between the marks.
+        mark: how this kind of file writes a mark, with {} for its word.
+
+    Raises:
+        ValueError: the page does not have both marks.
+    """
+    start, end = mark.format(name), mark.format(f"/{name}")
     if start not in text or end not in text:
         raise ValueError(f"no marks {start} and {end} in the page; write them where the section belongs")
     before, _, rest = text.partition(start)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bioblobs.evaluation.trained_baselines import TRAINED
-from bioblobs.report.score_rows import PREDICTORS
+from bioblobs.report.score_rows import PREDICTORS, score_title
 from marked import ROOT, over_seeds, table
 
 TITLES = {
@@ -38,6 +38,18 @@ def tasks() -> str:
         cells = [over_seeds([scores[key][name] for scores in seeds]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, name, str(len(seeds)), *cells])
     return table(rows)
+
+
+def of_preset(task: str) -> str:
+    """What a preset reached on each split, as comment lines of its file."""
+    found = {split: seeds for (name, split), seeds in _scores().items() if name == task}
+    score = next(iter(next(iter(found.values()))[0]["stage1"]))
+    head = "mean and range over the seeds, or one seed's 95 % interval"
+    lines = [f"Stage 1 on the test chains, {score_title(score)}: {head}:"]
+    for split, seeds in found.items():
+        value = over_seeds([scores["stage1"][score] for scores in seeds])
+        lines.append(f"  {split}: {value}, {len(seeds)} {'seeds' if len(seeds) > 1 else 'seed'}")
+    return "\n".join(f"# {line}" for line in lines)
 
 
 SUMMARY = ("stage1", "composition", "nearest_sequence", "nearest_structure")

@@ -60,15 +60,16 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "task_baselines": tasks.task_baselines,
     },
     CHOICES: {"optimizers": tasks.optimizers},
+    **{ROOT / "params" / f"{task}.yaml": {"result": partial(tasks.of_preset, task)} for task in tasks.TITLES},
 }
-"""Page -> block between ``<!-- name -->`` and ``<!-- /name -->`` -> what makes it."""
+"""Page -> block between its marks (``<!-- name -->``; in presets ``# [name]``) -> what makes it."""
 
 
 def updated(page: Path) -> str:
     """A page with every block made anew."""
-    text = page.read_text()
+    text, mark = page.read_text(), "# [{}]" if page.suffix == ".yaml" else "<!-- {} -->"
     for name, make in PAGES[page].items():
-        text = between(text, name, make())
+        text = between(text, name, make(), mark)
     return text
 
 
