@@ -118,10 +118,10 @@ def test_prepare_does_not_load_torch() -> None:
     ok(run([sys.executable, "-c", code], ROOT, PYTHONPATH="src"))
 
 
-def test_readme_and_results_show_what_metrics_hold(tmp_path: Path) -> None:
-    """Both as committed: a run since then may have left other metrics in the working tree."""
+def test_readme_results_and_presets_show_what_metrics_hold(tmp_path: Path) -> None:
+    """All as committed: a run since then may have left other metrics in the working tree."""
     archive = tmp_path / "commit.tar"
-    folders = ["README.md", "benchmarks/results", "metrics", "docs", "tools"]
+    folders = ["README.md", "benchmarks/results", "metrics", "docs", "params", "tools"]
     ok(run(["git", "archive", "-o", str(archive), "HEAD", *folders], ROOT))
     ok(run(["tar", "-xf", str(archive), "-C", str(tmp_path)], ROOT))
     ok(run([sys.executable, "tools/update_readme.py", "--check"], tmp_path))
