@@ -33,13 +33,16 @@ def draw(page_file: Path) -> None:
         left = page.locator("#stage").bounding_box()
         right = page.locator("#sum").bounding_box()
         assert left is not None and right is not None, "the page shows no structure"
+        page.add_style_tag(content="select, label, #stage ~ * { visibility: hidden }")  # controls below
+        top = min(left["y"], right["y"])
+        bottom = max(left["y"] + left["height"], right["y"] + right["height"])
         page.screenshot(
             path=PICTURE,
             clip={
                 "x": left["x"] - MARGIN,
-                "y": min(left["y"], right["y"]) - MARGIN,
+                "y": top - MARGIN,
                 "width": right["x"] + right["width"] - left["x"] + 2 * MARGIN,
-                "height": left["height"] + 2 * MARGIN,
+                "height": bottom - top + 2 * MARGIN,
             },
         )
         browser.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -17,10 +18,11 @@ from test_model import protein
 
 import bioblobs
 from bioblobs.errors import BioBlobsError
-from bioblobs.prediction.card_text import as_markdown
+from bioblobs.prediction.card_text import CODES, as_markdown
+from bioblobs.prediction.limits import MOST, unread_note
 from bioblobs.prediction.model import Model
 from bioblobs.prediction.result import Result
-from bioblobs.prediction.saved import ADDED, PREDICTIONS, read_predictions
+from bioblobs.prediction.saved import ADDED, NEW_IN_3_1, PREDICTIONS, read_predictions
 from bioblobs.prediction.view import view_html
 from bioblobs.report.palette import COLOURS, REST, signed_colour
 from damage import KINDS, damage
@@ -219,13 +221,45 @@ def test_the_card_names_the_head_and_speaks_of_attention_only_where_it_is(model:
     assert "metrics/interpretability.json" not in text
     assert ("ttention" in text) == (not adds(model))
     assert ("exact parts of that sum" in text) == adds(model)
+    most = architecture["max_clusters"] * architecture["cluster_size_max"]
+    assert (f"of a chain of more than {most} residues the rest decides nothing" in text) == adds(model)
+    coded = {"with_codebook": True, "architecture": architecture | {"codebook_size": 8}}
+    for read, said in (
+        ("quantised", "blobs of one code give the same evidence"),
+        ("raw", "differs within a code"),
+    ):
+        own = coded | {"architecture": coded["architecture"] | {"blob_input": read}}
+        assert f"- codes: 8. {CODES[read]}" in as_markdown(model.card | own, "m") and said in CODES[read]
+
+
+def test_the_table_has_what_the_sum_starts_from(model: Model, result: Result) -> None:
+    """So that the sum can be checked from the two tables alone."""
+    chains = result.to_frame().set_index("id")
+    assert ((chains["in_blobs"] > 0) & (chains["in_blobs"] <= 1)).all()
+    sums = result.blobs_frame().groupby("id")["contribution"].sum()
+    if adds(model):
+        np.testing.assert_allclose(chains["base"] + sums[chains.index], chains["logit"], atol=1e-5)
+    else:
+        assert chains["base"].isna().all()
+
+
+def test_a_note_says_how_much_of_a_chain_decides_nothing(result: Result) -> None:
+    for one in result:
+        kept = [blob for blob in one.blobs if blob.rank == 1]
+        share = sum(blob.size for blob in kept) / one.length
+        assert share < MOST, "one blob of a chain is not most of it"
+        cut = dataclasses.replace(one, blobs=kept)
+        assert unread_note(cut) == [f"{1 - share:.0%} of its residues are in no blob and decide nothing"]
+        whole = dataclasses.replace(kept[0], residues=list(range(one.length)))
+        assert unread_note(dataclasses.replace(one, blobs=[whole])) == []
 
 
 def older(path: Path, target: Path, version: str) -> Path:
     """The same predictions as version 1.0, 2.0 or 3.0 had them."""
     content = json.loads(path.read_text())
     content["schema_version"] = version
-    del content["sha256"], content["model"]["temperature"]
+    del content["sha256"]
+    content["model"] = {key: value for key, value in content["model"].items() if key not in NEW_IN_3_1}
     if version == "3.0":
         target.write_text(json.dumps(content))
         return target
@@ -275,7 +309,7 @@ def test_predictions_of_version_2_are_read_but_for_slots(folder: Path, tmp_path:
 def test_predictions_of_version_3_0_are_read_but_for_the_temperature(folder: Path, tmp_path: Path) -> None:
     now = read_predictions(folder / "predictions.json")
     then = read_predictions(older(folder / "predictions.json", tmp_path / "old.json", "3.0"))
-    assert then.content["model"]["temperature"] is None
+    assert then.content["model"]["temperature"] is None and then.content["model"]["blob_input"] is None
     pd.testing.assert_frame_equal(then.blobs, now.blobs)
     pd.testing.assert_frame_equal(then.chains, now.chains)
 

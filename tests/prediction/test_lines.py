@@ -35,6 +35,12 @@ def test_a_model_that_is_no_better_is_called_so_loudly() -> None:
     assert len(about_model(card(0.61), "a.ckpt")) == 2
 
 
+def test_the_calibration_error_is_told_with_what_mends_it() -> None:
+    known = card(0.9, calibration={"ece": 0.148, "ece_scaled": 0.0304, "temperature": 0.58})
+    assert about_model(known, "a.ckpt")[2] == "calibration error 0.148; 0.030 with --calibrated"
+    assert len(about_model(known, "a.ckpt", 0.58)) == 3  # done already: the temperature is told
+
+
 def test_labels_of_ones_own_are_not_called_scop() -> None:
     own = card(0.9, data={"source": "folder"})
     assert about_model(own, "a.ckpt")[0] == "model: a.ckpt, your labels, 2 classes"

@@ -124,6 +124,7 @@ def test_codes_of_a_prediction_are_described_by_their_own_blobs() -> None:
     assert found == {"7": "Here mostly Ala, Leu and Gly, argues for class A"}
     single = [dataclasses.replace(blob, sequence="SXS") for blob in blobs]
     assert sentences_of_blobs([chain(single)], CLASSES) == {"7": "Here Ser, argues for class A"}
+    assert sentences_of_blobs([chain(single)], CLASSES, evidence=False) == {"7": "Here Ser"}
 
 
 def test_the_samples_chains_are_known_and_others_are_not() -> None:
@@ -166,3 +167,19 @@ def test_the_card_says_what_the_model_is_and_how_good() -> None:
     assert rows["Temperature (calibrated)"] == "0.581"
     assert rows["Their lengths"] == "32 to 512 residues"
     assert rows["Test accuracy"] == "0.900 (0.890 to 0.910)"
+    assert "Best baseline" not in rows and "Calibration error" not in rows
+
+
+@pytest.mark.parametrize(
+    ("score", "said"), [(0.9, "majority, 0.800"), (0.8, "majority, 0.800 - this model is no better")]
+)
+def test_the_card_says_where_a_baseline_is_as_good(score: float, said: str) -> None:
+    model = {
+        "test": {"accuracy": interval(score)},
+        "baselines": {"majority": {"accuracy": interval(0.8)}, "kmers": {"accuracy": interval(0.7)}},
+        "calibration": {"temperature": 0.5, "ece": 0.14, "ece_scaled": 0.03},
+    }
+    rows = dict(model_card(model))
+    assert rows["Best baseline"] == said
+    assert rows["Calibration error"] == "0.140 (0.030 with --calibrated)"
+    assert dict(model_card(model | {"temperature": 0.5}))["Calibration error"] == "0.030"

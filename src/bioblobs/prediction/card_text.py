@@ -8,6 +8,7 @@ from typing import Any
 from bioblobs.io import few_chains, interval
 from bioblobs.prediction.limits import Limits
 from bioblobs.prediction.lines import with_classes
+from bioblobs.report.model_card import best_baseline
 
 SHOWN_CLASSES = 30
 """Classes that the card lists; the others are counted."""
@@ -51,6 +52,10 @@ VIEWS = {
     "the chain neighbours of its residues.",
     "context": "Blobs are read in context: a blob's embedding has seen residues outside the blob.",
 }
+CODES = {
+    "quantised": "The readout gets a blob's code: blobs of one code give the same evidence.",
+    "raw": "They name blobs that are alike; evidence is that of the blob itself, and differs within a code.",
+}
 MEASURED = {
     "additive": "What contributions mean for structures (what changes if a blob's residues are removed)",
     "attention": "Whether important blobs decide (what changes if their residues are removed)",
@@ -64,9 +69,18 @@ def _explanation(card: Mapping[str, Any]) -> list[str]:
         "",
         f"- head: `{head}`. {HEADS[head]}",
         f"- view of blobs: `{view}`. {VIEWS[view]}",
+        *_codes(card),
         f"- {MEASURED.get(head, MEASURED['attention'])} is measured in metrics/faithfulness.json of the run "
         "that made the model.",
     ]
+
+
+def _codes(card: Mapping[str, Any]) -> list[str]:
+    """Whether evidence is a code's or a blob's own."""
+    if not card["with_codebook"]:
+        return []
+    seen = card["architecture"].get("blob_input", "quantised")
+    return [f"- codes: {card['architecture']['codebook_size']}. {CODES[seen]}"]
 
 
 def _data(card: Mapping[str, Any]) -> list[str]:
@@ -98,9 +112,19 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
         "| score | value (bootstrap 95 % interval) |",
         "| --- | --- |",
         *rows,
+        *_compared(card),
         *_calibration(card),
         *(["", note] if (note := few_chains(card["test_proteins"])) else []),
     ]
+
+
+def _compared(card: Mapping[str, Any]) -> list[str]:
+    """The best baseline, and a warning where the model is not above it."""
+    if not (found := best_baseline(card)):
+        return []
+    key, best, above = found
+    warning = "" if above else " **This model is no better.**"
+    return ["", f"Best baseline, {key}: {'Fmax' if card['multilabel'] else 'accuracy'} {best:.3f}.{warning}"]
 
 
 def _calibration(card: Mapping[str, Any]) -> list[str]:
@@ -124,6 +148,14 @@ def _limits(card: Mapping[str, Any]) -> list[str]:
         "- It sees one chain at a time: no partner, ligand, side chain or hydrogen.",
         "- Nothing is known of how it does on predicted structures, or on chains with large missing parts.",
     ]
+    shape = card["architecture"]
+    most = shape["max_clusters"] * shape["cluster_size_max"]
+    if shape["head"] == "additive":
+        lines.append(
+            f"- A chain has at most {shape['max_clusters']} blobs of up to {shape['cluster_size_max']} "
+            f"residues. So of a chain of more than {most} residues the rest decides nothing, and a note says "
+            "how much."
+        )
     if said := Limits.of_card(card).in_words():
         lines.insert(2, f"- Trained on chains of {said}; others get a note.")
     return lines

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bioblobs.inference.chain import Chain
+
 SHORT = 30
 """Residues below which a chain is short, whatever a model was trained on: hardly a fold."""
+MOST = 0.8
+"""Share of a chain's residues in blobs below which a note says so; few chains of the sample have less."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,14 @@ class Limits:
         if self.shortest is not None and length < self.shortest:
             return [f"shorter than the chains that the model was trained on (from {self.shortest} residues)"]
         return [f"very short (under {SHORT} residues)"] if length < SHORT else []
+
+
+def in_blobs(chain: Chain) -> float:
+    """Share of a chain's residues that are in a blob."""
+    return sum(blob.size for blob in chain.blobs) / chain.length
+
+
+def unread_note(chain: Chain) -> list[str]:
+    """That many residues are in no blob, and so give no evidence (additive head); empty if few are."""
+    share = in_blobs(chain)
+    return [f"{1 - share:.0%} of its residues are in no blob and decide nothing"] if share < MOST else []

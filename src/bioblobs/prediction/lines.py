@@ -11,6 +11,7 @@ from bioblobs.checkpoints.card import own_title
 from bioblobs.inference.chain import Blob
 from bioblobs.io import few_chains, interval
 from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
+from bioblobs.report.model_card import best_baseline
 
 SHOWN = 20
 """Chains that get a line; the others are counted."""
@@ -36,12 +37,13 @@ def about_model(card: Mapping[str, Any], path: str, temperature: float | None = 
         return lines
     said = f"test {name.replace('_', ' ')} {interval(own)}"
     few = [f"WARNING: {note}"] if (note := few_chains(card.get("test_proteins"))) else []
-    if not (baselines := card.get("baselines")):
-        return [*lines, said, *few]
-    best, key = max((scores[name]["value"], key) for key, scores in baselines.items())
-    lines.append(f"{said}; best baseline, {key.replace('_', ' ')}: {best:.3f}")
-    if own["value"] <= best:
-        lines.append(f"WARNING: this model is no better than its best baseline ({name} {best:.3f})")
+    found = best_baseline(card)
+    lines.append(f"{said}; best baseline, {found[0]}: {found[1]:.3f}" if found else said)
+    if temperature is None and (measured := card.get("calibration")):
+        done = f"{measured['ece_scaled']:.3f} with --calibrated"
+        lines.append(f"calibration error {measured['ece']:.3f}; {done}")
+    if found and not found[2]:
+        lines.append(f"WARNING: this model is no better than its best baseline ({name} {found[1]:.3f})")
     return lines + few
 
 

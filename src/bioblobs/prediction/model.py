@@ -18,7 +18,7 @@ from bioblobs.inference.predict import predictions
 from bioblobs.inference.records import chain_records, explanation
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.prediction.card_text import as_markdown
-from bioblobs.prediction.limits import Limits
+from bioblobs.prediction.limits import Limits, unread_note
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.structure_files import (
@@ -35,7 +35,7 @@ from bioblobs.store.arrays import pack
 PathLike = Path | str
 CARD_KEYS = (
     "task", "task_title", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test",
-    "test_proteins", "calibration", "training", "versions", "license",
+    "test_proteins", "baselines", "calibration", "training", "versions", "license",
 )  # fmt: skip
 """Entries of a model's card that predictions.json repeats."""
 
@@ -101,8 +101,9 @@ class Model:
     def about(self) -> dict[str, Any]:
         """The card in short, as predictions.json has it (prediction/schema.json, ``model``)."""
         known = {key: self.card[key] for key in CARD_KEYS if key in self.card}
+        coded = self.card["architecture"].get("blob_input") if self.card["with_codebook"] else None
         own = {"file": self.path.name, "classes": self.classes, "temperature": self.temperature}
-        return {**own, **self.explanation, **known}
+        return {**own, **self.explanation, "blob_input": coded, **known}
 
     def describe(self) -> str:
         """The model's card in Markdown."""
@@ -166,7 +167,8 @@ class Model:
         return [chain for batch, found in made for chain in chain_records(packed, ids, batch, found)]
 
     def _chain(self, file: ReadFile, read: ReadChain, explained: Chain) -> ChainPrediction:
-        beyond = self.limits.notes(len(read.protein))
+        beyond, base = self.limits.notes(len(read.protein)), self.explanation["base"]
+        unread = unread_note(explained) if base else []
         return ChainPrediction(
             **vars(explained) | {"true": None},
             file=shown_name(file.path),
@@ -174,6 +176,7 @@ class Model:
             label=read.label,
             protein=read.protein,
             class_names=self.classes,
-            notes=[*beyond, *read.notes],
+            notes=[*beyond, *unread, *read.notes],
             outside=bool(beyond),
+            base=base[explained.explained] if base else None,
         )

@@ -24,6 +24,7 @@ class ChainPrediction(Chain):
         class_names: class identifier -> name.
         notes: what to know before believing it.
         outside: True if the chain is outside the training range; a note says how.
+        base: logit of the explained class before any blob is read; None with an attention head.
     """
 
     file: str
@@ -33,6 +34,7 @@ class ChainPrediction(Chain):
     class_names: Mapping[str, str]
     notes: list[str]
     outside: bool = False
+    base: float | None = None
 
     @property
     def predicted_names(self) -> list[str]:

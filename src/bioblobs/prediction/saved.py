@@ -21,6 +21,8 @@ ADDED: Keys = {
     "blob": ("contribution", "contributions"),
 }
 """Keys that predictions of version 1.0 do not have; in them importance is an attention weight."""
+NEW_IN_3_1 = ("temperature", "blob_input", "baselines", "calibration")
+"""Keys of ``model`` that predictions of version 3.0 do not have."""
 
 
 def _schema_2() -> dict[str, Any]:
@@ -28,11 +30,11 @@ def _schema_2() -> dict[str, Any]:
 
 
 def _schema_3_0() -> dict[str, Any]:
-    return without(PREDICTIONS.schema(), {"model": ("temperature", "calibration")}, "3.0")
+    return without(PREDICTIONS.schema(), {"model": NEW_IN_3_1}, "3.0")
 
 
 def _from_3_0(content: dict[str, Any]) -> None:
-    content["model"] |= nulls(("temperature",))
+    content["model"] |= nulls(("temperature", "blob_input"))
 
 
 def _from_2(content: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bioblobs.prediction.limits import in_blobs
 from bioblobs.prediction.predicted import ChainPrediction, StructurePrediction
 
 SEPARATOR = "|"
@@ -15,7 +16,7 @@ SKIPPED_COLUMNS = ("file", "chain", "reason")
 def prediction_columns(classes: Iterable[str]) -> list[str]:
     """Columns of predictions.csv: the last ones are probabilities, one per class."""
     first = ["file", "chain", "id", "length", "predicted", "predicted_name", "explained", "probability"]
-    return [*first, "notes", *(f"p_{label}" for label in classes)]
+    return [*first, "logit", "base", "in_blobs", "notes", *(f"p_{label}" for label in classes)]
 
 
 def blob_columns(classes: Iterable[str]) -> list[str]:
@@ -35,6 +36,9 @@ def prediction_row(chain: ChainPrediction) -> dict[str, Any]:
         "predicted_name": SEPARATOR.join(chain.predicted_names),
         "explained": chain.explained,
         "probability": chain.probability,
+        "logit": chain.logits[chain.explained],
+        "base": chain.base,
+        "in_blobs": round(in_blobs(chain), 4),
         "notes": "; ".join(chain.notes),
         **{f"p_{label}": value for label, value in chain.probabilities.items()},
     }

@@ -44,11 +44,14 @@ def code_sentence(code: Mapping[str, Any], classes: Mapping[str, str]) -> str:
     return ", ".join(filter(None, parts)) + tightness
 
 
-def sentences_of_blobs(records: Sequence[Chain], classes: Mapping[str, str]) -> dict[str, str]:
+def sentences_of_blobs(
+    records: Sequence[Chain], classes: Mapping[str, str], evidence: bool = True
+) -> dict[str, str]:
     """Describe codes by the blobs of some proteins that hold them, where nothing else is known of codes.
 
     Args:
         classes: class identifier -> short name.
+        evidence: whether evidence is a code's; False: blobs of one code have their own.
 
     Returns:
         Code -> such as ``Here Ala, Leu and Glu most often, argues for all alpha``.
@@ -56,15 +59,15 @@ def sentences_of_blobs(records: Sequence[Chain], classes: Mapping[str, str]) -> 
     blobs: dict[int, list[Blob]] = {}
     for blob in (blob for record in records for blob in record.blobs if blob.code is not None):
         blobs.setdefault(blob.code or 0, []).append(blob)
-    return {str(code): _of_blobs(found, classes) for code, found in blobs.items()}
+    return {str(code): _of_blobs(found, classes, evidence) for code, found in blobs.items()}
 
 
-def _of_blobs(blobs: Sequence[Blob], classes: Mapping[str, str]) -> str:
+def _of_blobs(blobs: Sequence[Blob], classes: Mapping[str, str], evidence: bool) -> str:
     counts = Counter(letter for blob in blobs for letter in blob.sequence if letter in THREE_LETTERS)
     names = [THREE_LETTERS[letter] for letter, _ in counts.most_common(MOST_FREQUENT)]
     several = f"mostly {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
     parts = [f"Here {several or names[0]}" if names else ""]
-    if all(blob.contributions for blob in blobs):
+    if evidence and all(blob.contributions for blob in blobs):
         sums = {name: sum((blob.contributions or {})[name] for blob in blobs) for name in classes}
         best = max(sums, key=lambda name: sums[name])
         parts.append(f"argues for {classes[best]}" if sums[best] > 0 else "argues for no class")

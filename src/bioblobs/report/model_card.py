@@ -11,6 +11,15 @@ SCORES = 2
 """Test scores that a card shows."""
 
 
+def best_baseline(card: Mapping[str, Any]) -> tuple[str, float, bool] | None:
+    """Name and first test score of the best baseline, and whether the model is above it; None: not known."""
+    name, baselines = "fmax" if card.get("multilabel") else "accuracy", card.get("baselines")
+    if not baselines or name not in (card.get("test") or {}):
+        return None
+    best, key = max((scores[name]["value"], key) for key, scores in baselines.items())
+    return key.replace("_", " "), best, card["test"][name]["value"] > best
+
+
 def model_card(model: Mapping[str, Any]) -> list[list[str]]:
     """(title, text) of what ``model`` of predictions.json says; empty for a model without test scores.
 
@@ -22,7 +31,7 @@ def model_card(model: Mapping[str, Any]) -> list[list[str]]:
     chains, length = training.get("chains") or {}, training.get("length") or {}
     lengths = f"{length['shortest']} to {length['longest']} residues" if "longest" in length else None
     scores = list((model["test"] or {}).items())[:SCORES]
-    rows = [
+    rows: list[tuple[str, Any]] = [
         ("Model", model.get("file")),
         ("Task", model.get("task_title") or model.get("task")),
         ("Trained on", f"{chains['train']:,} chains" if chains.get("train") else None),
@@ -31,5 +40,21 @@ def model_card(model: Mapping[str, Any]) -> list[list[str]]:
         ("Test chains", model.get("test_proteins")),
         ("Temperature (calibrated)", model.get("temperature")),
         *((f"Test {name.replace('_', ' ')}", score) for name, score in scores),
+        *_compared(model),
     ]
     return [[title, as_text(value)] for title, value in rows if value not in (None, "")]
+
+
+def _compared(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Best baseline, with a warning where the model is not above it; and the calibration error."""
+    rows = []
+    if found := best_baseline(model):
+        key, best, above = found
+        warning = "" if above else " - this model is no better"
+        rows.append(("Best baseline", f"{key}, {best:.3f}{warning}"))
+    if measured := model.get("calibration"):
+        done = model.get("temperature") is not None
+        text = f"{measured['ece_scaled' if done else 'ece']:.3f}"
+        more = "" if done else f" ({measured['ece_scaled']:.3f} with --calibrated)"
+        rows.append(("Calibration error", text + more))
+    return rows

@@ -40,8 +40,8 @@ def write_viewer(
         title: heading of the page.
         note: a sentence under it, of what the reader should know of model and limits.
         explanation: ``explanation`` of interpretation/schema.json, or ``model`` of predictions.json, which is
-            shown as the model's card; its ``base`` is read. None, or a base of None: an attention head, whose
-            blobs have weights and no sum.
+            shown as the model's card; its ``base`` and ``blob_input`` are read. None, or a base of None: an
+            attention head, whose blobs have weights and no sum.
         files: title and name of files beside the page that it links to.
 
     Raises:
@@ -50,7 +50,8 @@ def write_viewer(
     """
     data = viewer_data(records, proteins, classes, note, explanation)
     data["files"] = [list(file) for file in files]
-    data["sentences"] = sentences_of_blobs(records, data["short"])
+    of_codes = (explanation or {}).get("blob_input") != "raw"
+    data["sentences"] = sentences_of_blobs(records, data["short"], of_codes)
     write_page(path, data, None, title)
 
 
