@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from bioblobs.prediction.limits import Limits, unread_note
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.structure_files import (
+    PathLike,
     ReadChain,
     ReadFile,
     find_files,
@@ -32,7 +33,6 @@ from bioblobs.prediction.structure_files import (
 from bioblobs.proteins.record import Protein
 from bioblobs.store.arrays import pack
 
-PathLike = Path | str
 CARD_KEYS = (
     "task", "task_title", "multilabel", "split_column", "data", "seed", "epoch", "validation", "test",
     "test_proteins", "baselines", "calibration", "training", "versions", "license",
@@ -109,21 +109,24 @@ class Model:
         """The model's card in Markdown."""
         return as_markdown(self.card, self.path.name)
 
-    def predict(self, *paths: PathLike, chain: str = "", workers: int = 1) -> Result:
+    def predict(
+        self, *paths: PathLike | Iterable[PathLike], chain: str | Iterable[str] = "", workers: int = 1
+    ) -> Result:
         """Predict every protein chain of structure files and of folders of them.
 
         PDB and mmCIF, plain, ``.gz`` or ``.bz2``.
 
         Args:
-            paths: files and folders.
-            chain: only chains of this name; empty: all.
+            paths: files and folders, or lists of them.
+            chain: only chains of this name, or of these; empty: all.
             workers: processes that read files; 0: one per core (then a script needs a ``__main__`` guard).
 
         Returns:
             One record per chain; files and chains that cannot be used are in its ``skipped``.
 
         Raises:
-            BioBlobsError: no path was given, a folder has no structure files, or no chain could be predicted.
+            BioBlobsError: no path was given, or something else than paths; a folder has no structure files;
+                no chain could be predicted; or the number of workers is below 0.
         """
         made = list(self.stream(find_files(paths), chain, workers))
         skipped = [each for structure in made for each in structure.skipped]
@@ -132,8 +135,26 @@ class Model:
             raise BioBlobsError(f"nothing could be predicted; the first, {first.file}: {first.reason}")
         return Result(self, made)
 
-    def stream(self, files: list[Path], chain: str = "", workers: int = 1) -> Iterator[StructurePrediction]:
-        """Predict one structure at a time, in the order of the files, in constant memory."""
+    def stream(
+        self,
+        files: PathLike | Iterable[PathLike],
+        chain: str | Iterable[str] = "",
+        workers: int = 1,
+    ) -> Iterator[StructurePrediction]:
+        """Predict one structure at a time, in the order of the files, in constant memory.
+
+        Args:
+            files: one file or folder, or a list of them; a file that is named twice is read once.
+            chain: only chains of this name, or of these; empty: all.
+            workers: processes that read files; 0: one per core (then a script needs a ``__main__`` guard).
+
+        Yields:
+            One record per file; one that cannot be read has no chains, and the reason in ``skipped``.
+
+        Raises:
+            BioBlobsError: with the first record, where :meth:`predict` raises it, but not for want of chains.
+        """
+        files = find_files(files)
         if not files:
             raise BioBlobsError("no structure file was named")
         names = iter(safe_names(files))

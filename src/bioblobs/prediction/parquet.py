@@ -11,7 +11,7 @@ from bioblobs.errors import BioBlobsError
 ROWS = 10_000
 """Rows of a row group: what is held in memory."""
 WHOLE = {"length", "rank", "slot", "code", "size"}
-NUMBERS = {"probability", "importance", "contribution"}
+NUMBERS = {"probability", "logit", "base", "in_blobs", "importance", "contribution"}
 BY_CLASS = ("p_", "c_")
 """Prefixes of the columns that have one number per class; every other column is text."""
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
+from bioblobs.errors import BioBlobsError
 from bioblobs.proteins.alphabet import UNKNOWN
 from bioblobs.proteins.record import Protein, ProteinError, usable
 from bioblobs.sources.parallel import ordered_map
@@ -19,6 +21,7 @@ from bioblobs.structures.files import StructureError, stem_of
 from bioblobs.structures.inspection import files_of
 from bioblobs.structures.reader import Chain, StructureFile, read_chains
 
+PathLike = Path | str
 CHUNK = 8
 """Files that are read, predicted and written together, and held in memory."""
 ACCESSION = re.compile(
@@ -50,28 +53,46 @@ class ReadFile:
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_files(paths: Iterable[Path | str]) -> list[Path]:
+def find_files(paths: PathLike | Iterable[PathLike | Iterable[PathLike]]) -> list[Path]:
     """List the files that paths name, each once; of a folder, the structure files in it.
 
+    Args:
+        paths: one path, or paths and lists of paths.
+
     Raises:
-        BioBlobsError: a folder has no structure files.
+        BioBlobsError: a folder has no structure files, or something is neither a path nor a list of paths.
     """
-    return list({path.absolute(): path for path in files_of(map(str, paths))}.values())
+    return list({path.absolute(): path for path in files_of(_each(paths))}.values())
+
+
+def _each(paths: object) -> Iterator[str]:
+    """Yield the paths, in whatever lists they are."""
+    if isinstance(paths, str | os.PathLike):
+        yield str(Path(paths))
+    elif isinstance(paths, Iterable) and not isinstance(paths, bytes):
+        for inner in paths:
+            yield from _each(inner)
+    else:
+        raise BioBlobsError(f"{paths!r}: expected the path of a file or folder, or a list of paths")
 
 
 def safe_names(files: Sequence[Path]) -> list[str]:
     """Make a name for the output of each file: its stem in plain characters, unique ignoring case.
 
-    Equal stems get ``_2``, ``_3``.
+    The first file of a stem keeps it. The others get ``_2``, ``_3``, without the numbers that would make
+    the stem of another file: ``a.pdb``, ``a.cif`` and ``a_2.pdb`` are ``a``, ``a_3`` and ``a_2``.
     """
-    taken: set[str] = set()
+    stems = [re.sub(r"[^A-Za-z0-9_.-]", "_", stem_of(path)).lstrip(".-") or "structure" for path in files]
+    free, taken = {stem.lower() for stem in stems}, {stem.lower() for stem in stems}
+    numbers: dict[str, Iterator[int]] = {}
     names = []
-    for path in files:
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", stem_of(path)).lstrip(".-") or "structure"
-        name, count = stem, 1
-        while name.lower() in taken:
-            count += 1
-            name = f"{stem}_{count}"
+    for stem in stems:
+        key, name = stem.lower(), stem
+        if key not in free:
+            # One count per stem: of thousands of files of one name, none is tried twice.
+            of_stem = numbers.setdefault(key, count(2))
+            name = next(made for number in of_stem if (made := f"{stem}_{number}").lower() not in taken)
+        free.discard(key)
         taken.add(name.lower())
         names.append(name)
     return names
@@ -82,22 +103,44 @@ def shown_name(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def read_files(files: Sequence[Path], chain: str, workers: int) -> Generator[list[ReadFile], None, None]:
+def read_files(
+    files: Sequence[Path], chain: str | Iterable[str], workers: int
+) -> Generator[list[ReadFile], None, None]:
     """Yield the files in order, :data:`CHUNK` at a time, read ahead by other processes where that pays.
 
     Args:
-        chain: only chains of this name; empty: all.
+        chain: only chains of this name, or of these; empty: all.
         workers: most processes; 0: one per core.
+
+    Raises:
+        BioBlobsError: a negative number of workers; later, a worker process died.
     """
-    return ordered_map(partial(_read_chunk, chain), files, len(files), CHUNK, workers)
+    check_workers(workers)
+    names = [chain] if isinstance(chain, str) else chain
+    only = tuple(dict.fromkeys(name for name in names if name))
+    return ordered_map(partial(_read_chunk, only), files, len(files), CHUNK, workers)
 
 
-def _read_chunk(chain: str, files: list[Path]) -> list[ReadFile]:
-    return [read_file(path, chain) for path in files]
+def check_workers(workers: int) -> None:
+    """Refuse a negative number of processes.
+
+    Raises:
+        BioBlobsError: it is below 0.
+    """
+    if workers < 0:
+        raise BioBlobsError(f"workers: expected 0 (one per core) or more; got {workers}")
 
 
-def read_file(path: Path, chain: str = "") -> ReadFile:
-    """Read the protein chains of a file; an error becomes a skipped entry."""
+def _read_chunk(only: Collection[str], files: list[Path]) -> list[ReadFile]:
+    return [read_file(path, only) for path in files]
+
+
+def read_file(path: Path, only: Collection[str] = ()) -> ReadFile:
+    """Read the protein chains of a file; an error becomes a skipped entry.
+
+    Args:
+        only: names of chains; a name that no chain of the file has is an entry, too. Empty: all chains.
+    """
     read = ReadFile(path)
     try:
         found = read_chains(path)
@@ -106,11 +149,13 @@ def read_file(path: Path, chain: str = "") -> ReadFile:
         read.skipped.append(("", error.reason + (FETCH_FIRST if missing else "")))
         return read
     read.models = found.models
-    wanted = [each for each in found.chains if not chain or chain in (each.name, each.author)]
-    if not wanted:
-        names = ", ".join(each.name or "(no id)" for each in found.chains)
-        read.skipped.append((chain, f"no protein chain {chain}; the file has {names}"))
-    for each in wanted:
+    for name in only:
+        if not any(name in (each.name, each.author) for each in found.chains):
+            names = ", ".join(each.name or "(no id)" for each in found.chains)
+            read.skipped.append((name, f"no protein chain {name}; the file has {names}"))
+    for each in found.chains:
+        if only and each.name not in only and each.author not in only:
+            continue
         try:
             read.chains.append(_read_chain(found, each))
         except ProteinError as error:
