@@ -101,7 +101,7 @@ def test_the_page_shows_the_chains_of_the_json(
         assert [blob["residues"] for blob in each["blobs"]] == [blob["residues"] for blob in chain["blobs"]]
         assert each["sum"][0]["base"] == report["model"]["base"][chain["explained"]]
     outside = sum(each.outside for each in odd)
-    assert note.startswith(f"{outside} of {len(chains)} are outside what the model was trained on")
+    assert note.startswith(f"{outside} of {len(chains)} chains are outside what the model was trained on")
     monkeypatch.setattr("bioblobs.prediction.save.PAGE_CHAINS", 3)
     note, proteins = shown(odd.save(tmp_path / "some"))
     assert len(proteins) == 3

@@ -176,7 +176,7 @@ class _Writer:
         note = f"The first {len(shown)} of {every} chains. " if len(shown) < every else ""
         outside = sum(chain.outside for chain in shown)
         if outside:
-            these = f"{outside} of {len(shown)}" if len(shown) == every else f"Of these, {outside}"
+            these = f"{outside} of {len(shown)} chains" if len(shown) == every else f"Of these, {outside}"
             note += f"{these} are outside what the model was trained on ({places.TABLE} says how)."
         proteins = [chain.protein for chain in shown]
         path, title = self.folder / places.PAGE, "BioBlobs predictions"
