@@ -109,7 +109,10 @@ def test_a_folder_with_a_table_says_what_would_be_trained_on(
     status, out = inspect(capsys, str(folder), "data.min_class_size=2")
     assert status == 0
     lines = out.splitlines()
-    assert lines[0] == "table: 11 rows; folder: 12 structure files"
+    assert lines[0].split()[:3] == ["chain", "label", "residues"]
+    assert lines[1].startswith(f"{folder}/a.pdb ")
+    head = lines.index("12 files: 12 chains would be read, 0 chains or files skipped")
+    assert lines[head + 1 : head + 3] == ["", "table: 11 rows; folder: 12 structure files"]
     assert "named in the table, no such file: 1 (zz)" in lines
     assert "file that no row names: 2 (k.pdb; l.pdb)" in lines
     assert "same sequence as an earlier chain: 9" in lines
@@ -131,6 +134,109 @@ def test_a_folder_that_nothing_can_be_trained_on_says_why(
     assert status == 1
     assert "nothing to train on: " in out
     assert "next:" not in out
+
+
+def test_a_table_that_is_not_looked_at_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = folder_of(tmp_path, "file,label,split\na,u,train\nb,v,train\n")
+    for words in ([str(folder), "--json"], [str(folder), str(DATA / "break.pdb")]):
+        with pytest.raises(SystemExit) as end:
+            main(["data", "inspect", *words])
+        said = capsys.readouterr()
+        assert end.value.code == 0
+        assert said.err == (
+            f"note: {folder}/labels.csv: not looked at; name its folder alone, without --json\n"
+        )
+        assert "--json" not in words or len(json.loads(said.out)) == 12
+
+
+def test_a_table_of_chains_is_written_beside_what_a_table_of_labels_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = folder_of(tmp_path, "file,label,split\na,u,train\nb,v,train\n")
+    (folder / "labels.csv").rename(folder / "mine.csv")
+    for words in (
+        [f"data.folder={folder}", "data.source=folder", "data.table=mine.csv"],
+        ["--table=mine.csv"],
+    ):
+        status, out = inspect(capsys, str(folder), *words, "--csv", "x.csv")
+        assert status == 1
+        assert "12 files: 12 chains would be read" in out and "table: 2 rows; folder: 12" in out
+        assert (tmp_path / "x.csv").read_text().count("\n") == 13
+        (tmp_path / "x.csv").unlink()
+
+
+def test_a_table_without_structures_says_which_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels.csv").write_text("file,label\na,u\n")
+    status, out = inspect(capsys, str(tmp_path))
+    assert status == 1
+    assert out.startswith(
+        "table: 1 rows; folder: 0 structure files\nnamed in the table, no such file: 1 (a)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dta.split=random"], "no such file; dta.split: no such key (did you mean data.split?)"),
+        (["data.spilt=random"], "no such file; data.spilt: no such key (did you mean data.split?)"),
+        (["train.seed=1"], "has no effect here; data inspect takes data.KEY=VALUE only"),
+        (["data.folder=lab"], "the folder named is structures; leave one of the two out"),
+        (["data.source=sample"], "structures is inspected as data.source=folder; leave the key out"),
+        (["data.table=x.csv", "--table=labels.csv"], "the table named is --table labels.csv"),
+        (["data.split=random", "--json"], "only for one folder with a table, without --json"),
+        (["data.split=random", "structures/a.pdb"], "only for one folder with a table, without --json"),
+    ],
+)
+def test_words_without_effect_and_contradictions_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    folder_of(tmp_path, "file,label,split\na,u,train\nb,v,train\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["data", "inspect", "structures", *words])
+    line = str(end.value.code)
+    assert line.startswith(f"error: {words[0]}: {said}") and "\n" not in line
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_with_an_equals_sign_in_its_name_is_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "x=1"
+    odd.write_bytes((DATA / "break.pdb").read_bytes())
+    status, out = inspect(capsys, str(odd), str(tmp_path / "y=1.pdb"))
+    assert status == 0
+    assert "skipped: no such file" in out and "1 chains would be read" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["report", "--help"], "bioblobs report [--config"),
+        (["stage", "evaluate", "-h"], "bioblobs stage evaluate [--config"),
+        (["stage", "--help"], "bioblobs stage NAME"),
+    ],
+)
+def test_help_names_the_command_that_was_asked(
+    capsys: pytest.CaptureFixture[str], words: list[str], name: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: {name}")
+    with pytest.raises(SystemExit) as end:
+        main(["stage"])
+    assert end.value.code == 2
 
 
 def test_version_and_help_load_no_library() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from test_model import protein
 
 from bioblobs.checkpoints.card import completed_card
 from bioblobs.checkpoints.file import FORMAT, load_model, read_checkpoint, write_checkpoint
@@ -18,7 +19,7 @@ from bioblobs.prediction.card_text import as_markdown
 from bioblobs.store.packed import Store
 from conftest import ROOT
 from runs import ok, run
-from structure_files import DATA
+from structure_files import DATA, chain_of, structure_of, write
 from tiny_model import tiny_checkpoint
 
 
@@ -67,9 +68,48 @@ def test_nothing_predicted_is_status_one_and_one_line(model: str, tmp_path: Path
 
 
 def test_a_wrong_model_is_refused(tmp_path: Path) -> None:
-    wrong = str(DATA / "break.pdb")
-    end = str(command("predict", wrong, str(DATA / "break.pdb"), "--out", str(tmp_path / "out")))
+    wrong = tmp_path / "wrong.ckpt"
+    wrong.write_bytes((DATA / "break.pdb").read_bytes())
+    end = str(command("predict", str(wrong), str(DATA / "break.pdb"), "--out", str(tmp_path / "out")))
     assert end.startswith(f"error: {wrong}: not a readable checkpoint")
+
+
+@pytest.mark.parametrize("name", ["break.pdb", "nmr.pdb.gz", "none.cif", ""])
+def test_structures_before_the_model_are_told_that_it_comes_first(
+    model: str, tmp_path: Path, name: str
+) -> None:
+    first = DATA / name
+    kind = "a structure file" if name else "a folder"
+    assert command("predict", str(first), model, "--out", str(tmp_path / "out")) == (
+        f"error: {first}: {kind}, not a model; the model comes first: "
+        "bioblobs predict MODEL FILES --out FOLDER"
+    )
+
+
+def test_each_chain_that_is_named_is_predicted(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chains = [chain_of(protein(20, name, seed=place)) for place, name in enumerate("ABC")]
+    path = write(structure_of(*chains), tmp_path / "x.pdb")
+    words = ["predict", model, str(path), str(DATA / "nmr.pdb.gz"), "--json", "--chain", "C", "--chain=A"]
+    assert command(*words) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)["structures"]
+    assert [[chain["id"] for chain in each["chains"]] for each in found] == [["x_A", "x_C"], ["nmr_A"]]
+    assert "nmr.pdb.gz chain C: no protein chain C; the file has A" in said.err
+
+
+def test_fewer_than_no_workers_are_refused_before_any_work(model: str) -> None:
+    words = ["predict", model, str(DATA / "break.pdb"), "--json", "--workers", "-3"]
+    assert command(*words) == "error: workers: expected 0 (one per core) or more; got -3"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+def test_a_folder_that_can_never_be_made_is_told_to_have_another_name(model: str) -> None:
+    for folder in ("/proc/x", "/proc/x/y"):
+        said = str(command("predict", model, str(DATA / "break.pdb"), "--out", folder))
+        assert said.startswith(f"error: {folder}: cannot be made (")
+        assert said.endswith("); name another folder")
 
 
 def test_a_model_of_another_format_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from bioblobs.inference.chain import Blob
 from bioblobs.inference.predict import predictions
 from bioblobs.inference.records import chain_records
 from bioblobs.prediction.model import Model
+from bioblobs.prediction.structure_files import safe_names
 from bioblobs.proteins.record import Protein
 from bioblobs.store.packed import Store
 from structure_files import DATA, chain_of, long_chain, structure_of, write
@@ -230,3 +231,69 @@ def test_what_cannot_be_loaded_is_one_error(tmp_path: Path, model: Model) -> Non
 def test_nothing_predicted_is_an_error_in_python_too(model: Model, name: str, said: str) -> None:
     with pytest.raises(BioBlobsError, match=f"nothing could be predicted; the first, {name}: .*{said}"):
         model.predict(name)
+
+
+def test_one_path_or_a_list_of_paths_is_read_as_the_command_reads_them(model: Model, tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.pdb").write_bytes((DATA / "break.pdb").read_bytes())
+    one, two = tmp_path / "a.pdb", tmp_path / "b.pdb"
+    for given, found in (
+        (one, [one]),
+        (str(one), [one]),
+        (tmp_path, [one, two]),
+        (str(tmp_path), [one, two]),
+        ([str(two), one], [two, one]),
+        ((two, tmp_path), [two, one]),
+        (iter([two, one]), [two, one]),
+    ):
+        assert [each.path for each in model.stream(given)] == found
+    for paths in ([[one, two]], [[str(one)], two], [tmp_path]):
+        assert [chain.id for chain in model.predict(*paths)] == ["a_O", "b_O"]
+    (skipped,) = model.stream(tmp_path / "none.pdb")
+    assert skipped.skipped[0].reason == "no such file"
+
+
+@pytest.mark.parametrize("given", [None, 3, b"a.pdb", ["a.pdb", None]])
+def test_what_is_no_path_is_one_error(model: Model, given: object) -> None:
+    with pytest.raises(
+        BioBlobsError, match=r"^\S+: expected the path of a file or folder, or a list of paths$"
+    ):
+        next(model.stream(given))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a.pdb", "a.cif", "a_2.pdb"], ["a", "a_3", "a_2"]),
+        (["a_2.pdb", "a.pdb", "x/a.pdb", "y/a.pdb"], ["a_2", "a", "a_3", "a_4"]),
+        (["A.pdb", "a.cif", "a.pdb.gz"], ["A", "a_2", "a_3"]),
+        (["a.pdb", "x/a.pdb", "A_2.cif", "x/a_2.cif"], ["a", "a_3", "A_2", "a_2_2"]),
+        (["a b.pdb", "a_b.pdb", "a_b_2.pdb"], ["a_b", "a_b_3", "a_b_2"]),
+    ],
+)
+def test_only_files_of_one_stem_get_numbers_and_none_the_name_of_another(
+    files: list[str], names: list[str]
+) -> None:
+    assert safe_names([Path(file) for file in files]) == names
+
+
+def test_several_chains_can_be_asked_for(model: Model, tmp_path: Path) -> None:
+    chains = [chain_of(protein(20)), chain_of(protein(25, "B", 7, 1)), chain_of(protein(22, "C", 1, 2))]
+    path = write(structure_of(*chains), tmp_path / "x.pdb")
+    for asked in (["C", "A"], ("A", "C", "A"), iter("AC")):
+        result = model.predict(path, DATA / "break.pdb", chain=asked)
+        assert [chain.id for chain in result] == ["x_A", "x_C"]
+        reasons = {f"no protein chain {name}; the file has O" for name in "AC"}
+        assert {each.reason for each in result.skipped} == reasons
+    result = model.predict(path, chain=["B", "Z"])
+    assert [chain.id for chain in result] == ["x_B"]
+    assert [(each.chain, each.reason) for each in result.skipped] == [
+        ("Z", "no protein chain Z; the file has A, B, C")
+    ]
+    for every in ("", [], [""]):
+        assert len(model.predict(path, chain=every)) == 3
+
+
+def test_fewer_than_no_workers_are_refused(model: Model) -> None:
+    with pytest.raises(BioBlobsError, match=r"^workers: expected 0 .* or more; got -3$"):
+        model.predict(DATA / "break.pdb", workers=-3)

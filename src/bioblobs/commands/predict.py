@@ -32,8 +32,10 @@ def main(args: Sequence[str]) -> int:
     from bioblobs.prediction.model import load
     from bioblobs.prediction.output_folder import output_folder
     from bioblobs.prediction.parquet import check_parquet
-    from bioblobs.prediction.structure_files import find_files
+    from bioblobs.prediction.structure_files import check_workers, find_files
 
+    _check_model(Path(options.model))
+    check_workers(options.workers)
     device = choose(options.device)  # first, so that a wrong name costs no work
     files = find_files(options.paths)
     if options.parquet:
@@ -47,6 +49,17 @@ def main(args: Sequence[str]) -> int:
         tell = made(model, files, options, scratch)
     tell()  # what can be read of the folder now
     return 0
+
+
+def _check_model(path: Path) -> None:
+    """Refuse structures in the place of the model, of which a reader of checkpoints says nothing useful."""
+    from bioblobs.structures.files import suffix_of
+
+    if suffix_of(path) or path.is_dir():
+        kind = "a folder" if path.is_dir() else "a structure file"
+        raise BioBlobsError(
+            f"{path}: {kind}, not a model; the model comes first: bioblobs predict MODEL FILES --out FOLDER"
+        )
 
 
 def _as_json(model: Model, files: list[Path], options: Namespace, scratch: Path | None) -> Callable[[], None]:
@@ -133,7 +146,13 @@ def parser() -> Parser:
         "--json", action="store_true", help="print predictions.json; then --out may be left out"
     )
     made.add_argument("--parquet", action="store_true", help="write the tables as Parquet files, too")
-    made.add_argument("--chain", type=str, default="", help="only chains of this author id")
+    made.add_argument(
+        "--chain",
+        action="append",
+        type=str,
+        default=[],
+        help="only chains of this author id; may be given several times",
+    )
     made.add_argument(
         "--calibrated",
         action="store_true",

@@ -9,4 +9,4 @@ from bioblobs.commands.stage import main as run_stage
 
 def main(args: Sequence[str]) -> int:
     """Write the page."""
-    return run_stage(["report", *args])
+    return run_stage(["report", *args], "bioblobs")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bioblobs.errors import BioBlobsError
-from bioblobs.io import whole_folder
+from bioblobs.io import REMEDIES, whole_folder
 
 PREDICTIONS, TABLE, BLOBS, SKIPPED = "predictions.json", "predictions.csv", "blobs.csv", "skipped.csv"
 STRUCTURES, PAGE = "structures", "index.html"
@@ -52,11 +52,24 @@ def output_folder(folder: Path, overwrite: bool = False, inputs: Iterable[Path] 
     """Take a folder, and yield a scratch folder that takes its name at the end, or is removed after an error.
 
     Raises:
-        BioBlobsError: another process is writing the same folder, or it must not be written
-            (:func:`check_output`).
+        BioBlobsError: another process is writing the same folder, it cannot be made, or it must not be
+            written (:func:`check_output`).
     """
     inputs = list(inputs)
     check_output(folder, overwrite, inputs)
-    with whole_folder(folder.resolve()) as scratch:
+    with ExitStack() as stack:
+        try:
+            scratch = stack.enter_context(whole_folder(folder.resolve()))
+        except BioBlobsError as error:
+            if not (cause := _lasting(error.__cause__)):
+                raise
+            raise BioBlobsError(f"{folder}: cannot be made ({cause}); name another folder") from error
         check_output(folder, overwrite, inputs)  # again, since another process may just have finished it
         yield scratch
+
+
+def _lasting(error: BaseException | None) -> str:
+    """Name the cause if the folder can never be made there, as in /proc; else it is empty."""
+    if not isinstance(error, OSError) or isinstance(error, BlockingIOError):  # another process writes it
+        return ""
+    return "" if error.errno in REMEDIES else error.strerror or str(error)
