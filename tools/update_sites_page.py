@@ -97,7 +97,7 @@ SUMMARY = ("contribution", "exchanged", "random_patches", "depth", "depth_and_ty
 
 
 def short(metrics: Mapping[str, Any]) -> str:
-    """All sites of every split: area under the ROC curve of the rankings that matter, and the decisive gain."""
+    """All sites of every split: areas of the rankings that matter, and the decisive gain."""
     rows = [["split", "chains", "class right", *SUMMARY, "gain over contributions exchanged"]]
     rows[0] = [head.replace("_", " ") for head in rows[0]]
     for split, of_split in metrics.items():
