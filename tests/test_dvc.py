@@ -153,7 +153,13 @@ def test_the_page_has_headings_and_leaves_out_results_that_are_no_plots(tmp_path
     """JSON results stand under plots for DVC's run cache; only the page can leave them out."""
     if (chromium := shutil.which("chromium")) is None:
         pytest.skip("no Chromium here")
-    ids = ["metrics_test_json", "plots_confusion_csv", "Validation_score", "plots_data_classes_csv"]
+    ids = [
+        "metrics_test_json",
+        "plots_by_distance_csv",
+        "plots_confusion_csv",
+        "Validation_score",
+        "plots_data_classes_csv",
+    ]
     spec = '{"data": {"values": [{"a": 1}]}, "mark": "point", "encoding": {"x": {"field": "a"}}}'
     divs = "".join(
         f'<div id = "{name}"><script>var spec = {spec}; vegaEmbed("#{name}", spec);</script></div>'
@@ -168,7 +174,7 @@ def test_the_page_has_headings_and_leaves_out_results_that_are_no_plots(tmp_path
     body = shown[shown.index("<body") :]
     assert re.findall(r"<h2>([^<]*)</h2>", body) == ["Data", "Training", "Test set"]
     assert body.count("<canvas") == 3
-    assert 'id="metrics_test_json"' not in body
+    assert 'id="metrics_test_json"' not in body and 'id="plots_by_distance_csv"' not in body
 
 
 def test_few_columns_are_metrics(tmp_path: Path) -> None:
