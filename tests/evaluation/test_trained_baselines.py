@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,14 @@ def test_every_baseline_is_trained_once_per_seed_and_scored(
     run_baselines(words(sample_store, tmp_path))
     assert len(trained) == 6
 
+    run_baselines(words(sample_store, tmp_path, **{"model.codebook_size": 8, "train.num_workers": 0}))
+    assert len(trained) == 6  # neither shapes stage 0
+    folder = tmp_path / "output/baselines/mean_pooling/seed_0"
+    with pytest.raises(SystemExit, match=r"seed_0 was trained with another multistage\.stage0\.lr; remove"):
+        run_baselines(words(sample_store, tmp_path, **{"multistage.stage0.lr": 1e-3}))
+    assert (folder / RESULT).is_file()
+    for name in TRAINED:
+        shutil.rmtree(tmp_path / f"output/baselines/{name}/seed_0")
     run_baselines(words(sample_store, tmp_path, **{"multistage.stage0.lr": 1e-3}))
     assert trained[6:] == [f"{name} 0" for name in TRAINED]
     other = json.loads((tmp_path / "metrics/baselines.json").read_text())

@@ -89,7 +89,7 @@ def test_every_seed_is_measured_once_and_put_side_by_side(
     assert not stages  # nothing is done twice
 
 
-def test_an_interrupted_seed_goes_on_and_other_parameters_begin_anew(
+def test_an_interrupted_seed_goes_on_and_other_parameters_are_refused(
     sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]]
 ) -> None:
     seeds.main(arguments(sample_store, tmp_path))
@@ -98,8 +98,28 @@ def test_an_interrupted_seed_goes_on_and_other_parameters_begin_anew(
     seeds.main(arguments(sample_store, tmp_path))
     assert stages == [(2, "evaluate")]
     stages.clear()
-    seeds.main(arguments(sample_store, tmp_path, "--model.k_hop=3"))
-    assert len(stages) == 2 * len(seed_folders.PARTS)
+    with pytest.raises(SystemExit, match=r"seed_1 was trained with another model\.k_hop; remove"):
+        seeds.main(arguments(sample_store, tmp_path, "--model.k_hop=3"))
+    assert not stages
+    assert (
+        tmp_path / "output/seeds/seed_1" / seed_folders.FINAL
+    ).is_file()  # hours of work: nothing is removed
+
+
+def test_keys_that_shape_no_training_train_nothing_again(
+    sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds.main(arguments(sample_store, tmp_path))
+    stages.clear()
+    seeds.main(arguments(sample_store, tmp_path, "--train.num_workers=1", "--train.logger=tensorboard"))
+    assert not stages
+    measured = [(seed, stage) for seed in (1, 2) for stage in ("evaluate", "faithfulness")]
+    seeds.main(arguments(sample_store, tmp_path, "--evaluation.bootstrap=77"))
+    assert stages == measured
+    stages.clear()
+    monkeypatch.setattr(seed_folders, "measuring_digest", lambda: "of mended code")
+    seeds.main(arguments(sample_store, tmp_path, "--evaluation.bootstrap=77"))
+    assert stages == measured
 
 
 def test_a_stage_that_fails_ends_the_comparison_with_its_name(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import bioblobs
 from bioblobs.config.parsing import flat_values
-from bioblobs.config.schema import Config, Paths
+from bioblobs.config.schema import Config, Paths, leaf_keys
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import read_json, write_json
 from bioblobs.stages.runs.own_process import exit_status
@@ -16,14 +18,20 @@ from bioblobs.stages.runs.run_folder import path_words
 from bioblobs.store.packed import Store
 from bioblobs.training.unfinished import work_identity
 
-IDENTITY = "identity.json"
-OF_NO_SEED = ("train.seed", "interpretability.seeds", "report.", "leakage.")
-"""Keys that a seed's folder may differ in and still be the same work."""
-NOT_OF_STAGE0 = (
-    *("train.seed", "multistage.stage1."),
-    *("evaluation.", "interpretability.", "report.", "leakage."),
+IDENTITY, MEASURED = "identity.json", "measured.json"
+"""What the trainings of a folder were made with, and its measurements."""
+NOT_OF_TRAINING = (
+    *("train.seed", "data.data_dir", "evaluation.", "interpretability.", "report.", "leakage."),
 )
-"""Keys that a baseline's folder may differ in and still hold the same training."""
+"""Beginnings of keys that may differ where trainings are the same; what is read of data, the store tells."""
+NOT_OF_STAGE0 = (*NOT_OF_TRAINING, "multistage.stage1.", "model.codebook_", "model.blob_input")
+"""The same for stage 0, which has no codebook."""
+OF_MEASUREMENT = ("evaluation.", "interpretability.")
+MEASURING = (
+    *("checkpoints", "evaluation", "faithfulness", "graphs", "inference", "models", "ops", "store"),
+    *("stages/evaluate.py", "stages/faithfulness.py"),
+)
+"""Folders and files of this package behind the measurements."""
 PARTS = (
     ("train_stage0", "output/stage_0/stage_0_final.ckpt"),
     ("init_codebook", "output/codebook/codebook_init.ckpt"),
@@ -33,23 +41,60 @@ PARTS = (
 )
 """Stages in order, and the file whose presence says that one is done: each is written whole or not at all."""
 FINAL = PARTS[2][1]
+MEASUREMENTS = [result for _, result in PARTS[3:]]
 
 
-def begin_folder(folder: Path, config: Config, store: Store, ignored: tuple[str, ...] = OF_NO_SEED) -> None:
-    """Make a seed's folder; one that holds other work (parameters, data or code) is begun anew.
+def begin_folder(
+    folder: Path, config: Config, store: Store, ignored: tuple[str, ...] = NOT_OF_TRAINING
+) -> None:
+    """Make a seed's folder, or take one that holds the same work.
 
     Args:
         ignored: beginnings of the keys that may differ.
+
+    Raises:
+        BioBlobsError: it holds trainings with other parameters, data or code, which took hours: nothing is
+            removed.
     """
-    keys = {k: v for k, v in flat_values(config).items() if not k.startswith(ignored)}
-    identity = work_identity(keys, {"data sha256": store.meta["content_sha256"]})
-    wanted = json.loads(json.dumps(identity, sort_keys=True, default=str))
-    place = folder / IDENTITY
-    remedy = f"remove {folder} to begin anew"
-    if place.is_file() and read_json(place, dict, remedy) != wanted:
-        print(f"{folder} is of other parameters, data or code; starting anew", flush=True)
-        shutil.rmtree(folder)
+    shaping, values = set(leaf_keys(only_shaping=True)), flat_values(config)
+    keys = {k: v for k, v in values.items() if k in shaping and not k.startswith(ignored)}
+    wanted = _plain(work_identity(keys, {"data sha256": store.meta["content_sha256"]}))
+    place, remedy = folder / IDENTITY, f"remove {folder} to begin anew"
+    held = read_json(place, dict, remedy) if place.is_file() else wanted
+    if other := [key for key in {**wanted, **held} if held.get(key) != wanted.get(key)]:
+        named = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+        raise BioBlobsError(
+            f"{folder} was trained with another {named}; {remedy}, or name another paths.output"
+        )
     write_json(place, wanted)
+
+
+def forget_old_measurements(folder: Path, config: Config) -> None:
+    """Remove what was measured with other parameters or code in a folder, so that it is measured again."""
+    asked = {k: v for k, v in flat_values(config).items() if k.startswith(OF_MEASUREMENT)}
+    asked.pop("interpretability.seeds")
+    wanted, place = _plain({**asked, "code": measuring_digest()}), folder / MEASURED
+    if any((folder / name).is_file() for name in MEASUREMENTS) and (
+        not place.is_file() or read_json(place, dict, f"remove {place}") != wanted
+    ):
+        print(f"{folder}: measured with other parameters or code; measuring again", flush=True)
+        for name in MEASUREMENTS:
+            (folder / name).unlink(missing_ok=True)
+    write_json(place, wanted)
+
+
+def measuring_digest() -> str:
+    """Hash of the source files behind the measurements."""
+    root, digest = Path(bioblobs.__file__).parent, hashlib.sha256()
+    for part in MEASURING:
+        for path in sorted((root / part).rglob("*.py")) or [root / part]:
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return dict(json.loads(json.dumps(values, sort_keys=True, default=str)))
 
 
 def run_stage(stage: str, seed: int, folder: Path, paths: Paths, args: Sequence[str]) -> None:
