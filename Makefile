@@ -54,8 +54,13 @@ tasks: $(VENV)/.installed-scatter ## the other tasks, half an hour each, BASELIN
 	    $(if $(EMBEDDINGS),--data.embeddings=$(EMBEDDINGS)) $(ARGS)"; \
 	  test $$split = random || flags="$$flags --data.split_similarity_threshold=$${split##*_}"; \
 	  run() { $(RUN) PYTHONPATH=src python -m bioblobs.stages $$1 $$2 $$flags; }; \
-	  if test -f $$folder/metrics/test.json; then echo "$$folder is trained already; remove it to train anew"; \
-	  else run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; fi; \
+	  asked() { echo $$flags; grep -v '^ *#' params/$$task.yaml; }; \
+	  if test -f $$folder/metrics/test.json; then \
+	    if test -f $$folder/asked && ! asked | cmp -s - $$folder/asked; then \
+	      echo "error: $$folder was trained with other keys; move it away to train anew" >&2; exit 1; fi; \
+	    echo "$$folder is trained already; remove it to train anew"; \
+	  else run prepare; run leakage; run train_stage0 fit; run init_codebook; run train_stage1 fit; run evaluate; \
+	    asked > $$folder/asked; fi; \
 	  $(foreach stage,$(THEN),run $(stage);) \
 	  cp $$folder/plots/by_distance.csv metrics/tasks/$$name.csv; cp $$folder/metrics/test.json metrics/tasks/$$name.json; \
 	  if test "$(BASELINES)" = yes; then run baselines; \

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bioblobs.config.parsing import flat_values, parse
 from bioblobs.errors import BioBlobsError
 from bioblobs.search.space import Dimension, read_space
 from conftest import ROOT
@@ -21,6 +22,17 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_committed_space_is_valid() -> None:
     assert len(read_space(ROOT / "search.yaml")) >= 2
+
+
+def test_the_committed_space_holds_the_default_run() -> None:
+    """Or a search could not find what is known already."""
+    params = flat_values(parse("", ["--config=params.yaml"])[0])
+    for dimension in read_space(ROOT / "search.yaml"):
+        value = params[dimension.key]
+        if dimension.kind == "choice":
+            assert str(value) in dimension.choices, dimension.key
+        else:
+            assert dimension.low <= value <= dimension.high, dimension.key
 
 
 @pytest.mark.parametrize(
