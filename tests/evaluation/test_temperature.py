@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
+import torch
 
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
+from bioblobs.evaluation.on_test_set import measure_test_set
 from bioblobs.evaluation.score_tables import CALIBRATION_BINS, calibration
 from bioblobs.evaluation.temperature import calibration_error, class_logits, fit_temperature
 from bioblobs.inference.predict import class_probabilities
@@ -80,3 +84,29 @@ def test_logits_are_those_behind_the_probabilities(sample_store: Store) -> None:
     logits = class_logits(model, sample_store, rows, "test")
     np.testing.assert_allclose(softmax(logits), class_probabilities(model, sample_store, rows), rtol=1e-12)
     assert class_logits(model, sample_store, rows[:0], "none").shape == (0, len(sample_store.classes))
+
+
+def test_the_temperature_is_that_of_the_validation_chains(sample_store: Store) -> None:
+    """Other test labels leave it as it is; other validation labels do not."""
+    config = ModelConfig(
+        node_h_dim=(8, 2), edge_h_dim=(4, 1), num_layers=1, max_clusters=4, cluster_size_max=6
+    )
+    torch.manual_seed(0)
+    models = {
+        name: build_model(config, len(sample_store.classes), name == "stage1")
+        for name in ("stage0", "stage1")
+    }
+    for model in models.values():
+        torch.nn.init.normal_(model.eval().readout.bias)
+
+    def measured(split: str | None) -> tuple[float, float]:
+        store = copy.copy(sample_store)
+        if split is not None:
+            store.labels = np.array(store.labels)
+            store.labels[store.rows(split)] = 0
+        scores = measure_test_set(models, store, ["majority"], None, 2, 0).scores
+        return scores["stage1_scaled"]["temperature"]["value"], scores["stage1"]["accuracy"]["value"]
+
+    (temperature, accuracy), (same, other), (moved, _) = measured(None), measured("test"), measured("val")
+    assert other != accuracy and same == temperature
+    assert moved != temperature

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +15,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.schema import ModelConfig
+from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.models.codebook import Codebook
+from bioblobs.stages import init_codebook
+from bioblobs.store.packed import Store
 from bioblobs.training.codebook_init import blob_embeddings, kmeans_codes, random_codes, usage
-from conftest import batch_of, random_chain
+from conftest import ROOT, batch_of, random_chain
+from tiny_model import tiny_checkpoint
 
 SIZES = [40, 10, 25, 5, 20]
 
@@ -136,3 +144,26 @@ def test_only_real_blobs_are_clustered() -> None:
     assert not mask.all()  # the short protein leaves slots empty
     assert len(blobs) == int(mask.sum())
     np.testing.assert_array_equal(blobs[: int(mask[0].sum())], prediction.blobs.embedding[0][mask[0]].numpy())
+
+
+def test_the_stage_clusters_blobs_of_training_chains_alone(
+    sample_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def predictions(model: BioBlobs, store: Store, rows: np.ndarray, title: str) -> Iterator[Any]:
+        seen.extend(rows)
+        return original(model, store, rows, title)
+
+    original = init_codebook.predictions
+    monkeypatch.setattr(init_codebook, "predictions", predictions)
+    checkpoint = tmp_path / "output" / "stage_0" / "stage_0_final.ckpt"
+    tiny_checkpoint(checkpoint, with_codebook=False, classes=list(sample_store.classes))
+    tiny = {"node_h_dim": "[8,2]", "edge_h_dim": "[4,1]", "num_layers": 1, "codebook_size": 16}
+    tiny |= {"max_clusters": 4, "cluster_size_max": 6}
+    places = {"prepared": sample_store.path, **{name: tmp_path / name for name in ("output", "metrics")}}
+    words = [f"--paths.{name}={place}" for name, place in places.items()]
+    words += [f"--model.{key}={value}" for key, value in tiny.items()]
+    words += ["--data.subset=120", "--data.max_length=100", "--data.edge_types=knn_8"]
+    init_codebook.main([*words, f"--data.data_dir={ROOT / 'data'}"])
+    assert seen and set(seen) == set(sample_store.rows("train"))
