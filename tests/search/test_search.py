@@ -1,14 +1,17 @@
-"""The search itself, with a score that needs no training; tests/test_pipeline.py has real trials."""
+"""The search itself, with a score that needs no training."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bioblobs.errors import BioBlobsError
+from bioblobs.search import trials
 from bioblobs.search.__main__ import open_study, report, search
 from bioblobs.search.space import Dimension
 from bioblobs.search.trials import command
@@ -95,3 +98,37 @@ def test_a_trial_ends_before_the_test_set_is_read() -> None:
     assert command("t", ["model.k_hop=2"]) == [
         "dvc", "exp", "run", "--temp", "--name", "t", "-S", "model.k_hop=2", "train_stage1",
     ]  # fmt: skip
+
+
+def test_a_trial_is_scored_by_stage_1_on_validation_chains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends before any stage reads the test set."""
+    metrics = {
+        "metrics/stage_0.json": {"val_score": 0.6},
+        "metrics/stage_1.json": {"val_score": 0.7, "val_loss": 2.0},
+    }
+    asked: list[list[str]] = []
+
+    def ran(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(trials.subprocess, "run", ran)
+    monkeypatch.setattr(
+        trials.dvc.api, "metrics_show", lambda path, rev: metrics[path] if rev == "t1" else {}
+    )
+    assert trials.run_trial("t1", ["model.k_hop=3"], tmp_path / "logs" / "t1.txt") == 0.7
+    assert asked == [command("t1", ["model.k_hop=3"])] and asked[0][-1] == "train_stage1"
+    with pytest.raises(BioBlobsError, match=r"t2: no val_score in metrics/stage_1\.json"):
+        trials.score("t2")
+
+
+def test_a_trial_that_fails_says_where_to_read_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ran(words: list[str], stdout: Any, **_: Any) -> subprocess.CompletedProcess[str]:
+        stdout.write("x\nERROR: no such key\n")
+        return subprocess.CompletedProcess(words, 1)
+
+    monkeypatch.setattr(trials.subprocess, "run", ran)
+    with pytest.raises(BioBlobsError, match=r"t1 failed \(ERROR: no such key\); .*t1\.txt has all of it"):
+        trials.run_trial("t1", [], tmp_path / "t1.txt")
