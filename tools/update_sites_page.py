@@ -65,9 +65,14 @@ def areas(found: Mapping[str, Any]) -> str:
     return table(rows)
 
 
+def _mean(found: Mapping[str, Any] | float | None) -> Any:
+    """Mean over the seeds, or the one value."""
+    return found["mean"] if isinstance(found, Mapping) else found
+
+
 def _number(found: Mapping[str, Any] | float | None) -> str:
     """Mean odds ratio; one that is infinite in every seed is null."""
-    value = found["mean"] if isinstance(found, Mapping) else found
+    value = _mean(found)
     return "infinite" if value is None else f"{value:.2f}"
 
 
@@ -82,11 +87,9 @@ def result(metrics: Mapping[str, Any]) -> str:
                 found = (of_split[chains] or {}).get(subset)
                 if found is None:
                     continue
-                accuracy = found["accuracy"]
-                right = accuracy["mean"] if isinstance(accuracy, Mapping) else accuracy
                 parts.append(
-                    f"**{title.capitalize()}, {sites}**: {found['chains']} chains, {found['sites']} "
-                    f"residues; class predicted right in {right:.0%}.\n{better_than(found)}"
+                    f"**{title.capitalize()}, {sites}**: {found['chains']} chains, {found['sites']} residues; "
+                    f"class predicted right in {_mean(found['accuracy']):.0%}.\n{better_than(found)}"
                 )
                 parts.append(areas(found))
     return "\n\n".join(parts)
@@ -98,20 +101,19 @@ SUMMARY = ("contribution", "exchanged", "random_patches", "depth", "depth_and_ty
 
 def short(metrics: Mapping[str, Any]) -> str:
     """All sites of every split: areas of the rankings that matter, and the decisive gain."""
-    rows = [["split", "chains", "class right", *SUMMARY, "gain over contributions exchanged"]]
-    rows[0] = [head.replace("_", " ") for head in rows[0]]
+    rankings = [name.replace("_", " ") for name in SUMMARY]
+    rows = [["split", "chains", "class right", *rankings, "gain over contributions exchanged"]]
     for split, of_split in metrics.items():
         for chains, title in CHAINS.items():
             found = (of_split[chains] or {}).get("all")
             if found is None:
                 continue
-            right = found["accuracy"]
             known = [spread(found["auc"][name]) if name in found["auc"] else "" for name in SUMMARY]
             rows.append(
                 [
                     split,
                     f"{found['chains']} {title.removesuffix(' chains')}",
-                    f"{right['mean'] if isinstance(right, Mapping) else right:.2f}",
+                    f"{_mean(found['accuracy']):.2f}",
                     *known,
                     gain(found["auc_gain"]["exchanged"]) if "exchanged" in found["auc_gain"] else "",
                 ]

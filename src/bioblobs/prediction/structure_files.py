@@ -83,7 +83,8 @@ def safe_names(files: Sequence[Path]) -> list[str]:
     the stem of another file: ``a.pdb``, ``a.cif`` and ``a_2.pdb`` are ``a``, ``a_3`` and ``a_2``.
     """
     stems = [re.sub(r"[^A-Za-z0-9_.-]", "_", stem_of(path)).lstrip(".-") or "structure" for path in files]
-    free, taken = {stem.lower() for stem in stems}, {stem.lower() for stem in stems}
+    taken = {stem.lower() for stem in stems}
+    free = set(taken)
     numbers: dict[str, Iterator[int]] = {}
     names = []
     for stem in stems:

@@ -20,9 +20,7 @@ from bioblobs.training.unfinished import work_identity
 
 IDENTITY, MEASURED = "identity.json", "measured.json"
 """What the trainings of a folder were made with, and its measurements."""
-NOT_OF_TRAINING = (
-    *("train.seed", "data.data_dir", "evaluation.", "interpretability.", "report.", "leakage."),
-)
+NOT_OF_TRAINING = ("train.seed", "data.data_dir", "evaluation.", "interpretability.", "report.", "leakage.")
 """Beginnings of keys that may differ where trainings are the same; what is read of data, the store tells."""
 NOT_OF_STAGE0 = (*NOT_OF_TRAINING, "multistage.stage1.", "model.codebook_", "model.blob_input")
 """The same for stage 0, which has no codebook."""
