@@ -87,10 +87,9 @@ def result(metrics: Mapping[str, Any]) -> str:
                 found = (of_split[chains] or {}).get(subset)
                 if found is None:
                     continue
-                parts.append(
-                    f"**{title.capitalize()}, {sites}**: {found['chains']} chains, {found['sites']} residues; "
-                    f"class predicted right in {_mean(found['accuracy']):.0%}.\n{better_than(found)}"
-                )
+                right = f"class predicted right in {_mean(found['accuracy']):.0%}"
+                counted = f"{found['chains']} chains, {found['sites']} residues"
+                parts.append(f"**{title.capitalize()}, {sites}**: {counted}; {right}.\n{better_than(found)}")
                 parts.append(areas(found))
     return "\n\n".join(parts)
 
