@@ -16,6 +16,7 @@ from bioblobs.evaluation.untrained_baselines import (
     baseline_probabilities,
     kmer_counts,
     kmer_regression,
+    left_out,
     nearest_chain,
 )
 from bioblobs.proteins.alphabet import SYMBOLS, decode
@@ -32,6 +33,19 @@ def test_the_nearest_chains_class_is_predicted_and_frequencies_where_there_is_no
     assert chance[:2].argmax(1).tolist() == sample_store.labels[train].tolist()
     assert (chance[:2].max(1) == 1).all() and chance[2].max() < 1
     assert np.allclose(chance.sum(1), 1)
+
+
+def test_a_look_up_that_cannot_be_made_is_left_out_with_a_line(sample_store: Store) -> None:
+    ids = sample_store.table()["id"].to_numpy(str)
+    by_sequence = pd.DataFrame({"nearest_by_identity": ""}, index=ids)
+    for nearest, missing in ((by_sequence, ["tm_score"]), (None, ["identity", "tm_score"])):
+        names = [NEAREST[measure] for measure in NEAREST]
+        made = baseline_probabilities(names, sample_store, sample_store.rows("test")[:3], 0, nearest)
+        assert list(made) == [NEAREST[measure] for measure in NEAREST if measure not in missing]
+        named = " and ".join(NEAREST[measure] for measure in missing)
+        assert str(left_out(names, made)).startswith(f"left out: {named}: ")
+    assert left_out(["majority"], ["majority"]) is None  # nobody asked for one
+    assert left_out(names, names) is None
 
 
 def test_kmers_are_counted_as_the_sequence_has_them(sample_store: Store) -> None:

@@ -38,7 +38,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(f"{folder.parent.name} {seed}")
 
     monkeypatch.setattr(baselines, "run_stage", run_stage)
-    monkeypatch.setattr(unfinished, "code_digest", lambda: "as it is")  # whoever edits it meanwhile
+    monkeypatch.setattr(unfinished, "code_digest", lambda parts=(): "as it is")  # whoever edits it meanwhile
     return made
 
 
@@ -115,7 +115,9 @@ def test_one_baseline_may_be_chosen_and_the_network_is_said_whichever_it_is(
         said.append(found["made_with"])
     assert trained == ["mean_pooling 0", "random_blobs 0"]
     assert said[0] == said[1] and said[0]["data"] == sample_store.meta["parameters"]
-    assert said[0]["architecture"]["blob_view"] == "alone" and "partition" not in said[0]["architecture"]
+    keys = said[0]["recipe"]
+    assert (keys["model.blob_view"], keys["model.partition"]) == ("alone", "learned")
+    assert not {"train.seed", "multistage.stage1.lr", "model.codebook_size"} & set(keys)
     assert "run the stage leakage" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"evaluation\.baselines: none of mean_pooling"):
         run_baselines(words(sample_store, tmp_path, **{"evaluation.baselines": "[majority]"}))

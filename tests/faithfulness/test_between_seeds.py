@@ -10,10 +10,12 @@ import pytest
 
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
+from bioblobs.evaluation.over_seeds import measures, over_seeds
 from bioblobs.io import write_json
-from bioblobs.stages import seeds
+from bioblobs.stages import faithfulness, seeds
 from bioblobs.stages.runs import seed_folders
 from bioblobs.store.packed import Store
+from bioblobs.training import unfinished
 from conftest import ROOT
 from tiny_model import CLASSES, tiny_checkpoint
 
@@ -89,6 +91,24 @@ def test_every_seed_is_measured_once_and_put_side_by_side(
     assert not stages  # nothing is done twice
 
 
+def test_a_measure_that_a_seed_lacks_is_over_the_others() -> None:
+    whole = {"fall_top_blob": interval(0.6), "fall_random_patch": interval(0.2), "accuracy": interval(0.9)}
+    no_fall = whole | {"fall_random_patch": {"value": 0.0, "low": 0.0, "high": 0.0}}
+    made = over_seeds({0: {"accuracy": interval(0.7)}, 1: whole, 2: no_fall})
+    assert made["accuracy"]["mean"] == pytest.approx(2.5 / 3, abs=1e-5)
+    assert made["fall_top_blob"]["mean"] == pytest.approx(0.6)
+    assert made["top_blob_to_patch"] == pytest.approx({"mean": 3, "low": 3, "high": 3})
+
+
+def test_an_undefined_measure_is_left_out(tmp_path: Path) -> None:
+    for stage, _ in seed_folders.PARTS:
+        written(tmp_path, stage, 1)
+    found = json.loads((tmp_path / "metrics/faithfulness.json").read_text())
+    found["deletion_gain"]["random_blobs"] = dict.fromkeys(("value", "low", "high"))
+    write_json(tmp_path / "metrics/faithfulness.json", found)
+    assert "deletion_gain" not in measures(tmp_path) and "accuracy" in measures(tmp_path)
+
+
 def test_an_interrupted_seed_goes_on_and_other_parameters_are_refused(
     sample_store: Store, tmp_path: Path, stages: list[tuple[int, str]]
 ) -> None:
@@ -117,7 +137,11 @@ def test_keys_that_shape_no_training_train_nothing_again(
     seeds.main(arguments(sample_store, tmp_path, "--evaluation.bootstrap=77"))
     assert stages == measured
     stages.clear()
-    monkeypatch.setattr(seed_folders, "measuring_digest", lambda: "of mended code")
+    digest = unfinished.code_digest
+    mended = {seed_folders.MEASURING: "of mended code"}
+    monkeypatch.setattr(
+        unfinished, "code_digest", lambda parts=unfinished.CODE: mended.get(parts) or digest(parts)
+    )
     seeds.main(arguments(sample_store, tmp_path, "--evaluation.bootstrap=77"))
     assert stages == measured
 
@@ -133,3 +157,16 @@ def test_no_seed_is_refused(sample_store: Store) -> None:
     config.interpretability.seeds = ()
     with pytest.raises(BioBlobsError, match=r"interpretability\.seeds"):
         seeds.run(config, Paths(prepared=str(sample_store.path)), [])
+
+
+def test_models_of_every_seed_are_measured_on_the_same_chains(sample_store: Store, tmp_path: Path) -> None:
+    drawn = []
+    for seed in (1, 2):
+        folder = tmp_path / str(seed)
+        places = {name: f"--paths.{name}={folder / name}" for name in ("output", "metrics", "plots")}
+        tiny_checkpoint(folder / "output/stage_1/stage_1_final.ckpt", classes=sample_store.classes)
+        keys = [f"--train.seed={seed}", "--interpretability.gradient_steps=1"]
+        faithfulness.main([*arguments(sample_store, folder, *keys), *places.values()])
+        drawn.append((folder / "output/faithfulness/proteins.csv").read_text().splitlines())
+    ids = [[line.split(",")[0] for line in lines] for lines in drawn]
+    assert len(ids[0]) == 5 and ids[0] == ids[1]

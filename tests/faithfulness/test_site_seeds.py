@@ -38,6 +38,7 @@ def measurement(split: str, seed: int, area: float) -> dict[str, Any]:
         "data_split": split,
         "seed": seed,
         "task": "enzymecommission",
+        "recipe": {"train.batch_size": 8},
         "val": {"all": part, "curated": None},
         "test": {"all": part, "curated": {**part, "chains": 20}},
     }
@@ -91,6 +92,10 @@ def test_table_of_the_plot() -> None:
         (["[1]"], "0.json: not a sites_model.json of the stage sites"),
         ([{"data_split": "random"}], "0.json: not a sites_model.json of the stage sites (no seed)"),
         ([measurement("random", 0, 0.5)] * 2, "1.json: same split (random) and seed (0)"),
+        (
+            [measurement("random", 0, 0.5), {**measurement("random", 1, 0.5), "recipe": {}}],
+            "0.json; join models of one preset",
+        ),
     ],
 )
 def test_files_that_cannot_be_joined_are_named(tmp_path: Path, contents: list[Any], message: str) -> None:

@@ -21,6 +21,7 @@ from bioblobs.models.partitioner import Blobs
 from bioblobs.models.selects import RandomBlobs, TopResidues, WholeChain
 from bioblobs.store.batches import collate
 from bioblobs.store.packed import Store
+from bioblobs.training.losses import LossWeights, loss_terms
 
 OTHERS = ("random", "none", "topk")
 S, LARGEST = 6, 20
@@ -41,6 +42,22 @@ def built(**keys: Any) -> Any:
     return build_model(
         ModelConfig(**{**small, "max_clusters": S, "cluster_size_max": LARGEST, **keys}), 5, False
     )
+
+
+@pytest.mark.parametrize("head", ["additive", "attention"])
+@pytest.mark.parametrize("view", ["alone", "context"])
+@pytest.mark.parametrize("partition", [*OTHERS, "learned"])
+def test_every_weight_that_is_trained_has_a_gradient(
+    real_batch: ProteinBatch, partition: str, view: str, head: str
+) -> None:
+    """One without stops several processes (DDP)."""
+    model = built(partition=partition, blob_view=view, head=head).train()
+    prediction = model(real_batch)
+    terms = loss_terms(prediction, real_batch.labels.clamp(0, 4), LossWeights(card=0.1), 1.0, 10.0, 0.1)
+    terms["loss"].backward()
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    assert [name for name, weight in trained.items() if weight.grad is None] == []
+    assert any(name.startswith("readout") for name in trained)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bioblobs.config.recipe import credited
 from bioblobs.errors import BioBlobsError
 from bioblobs.report.results import Folders, read_results
 from bioblobs.report.scorecard import CLASSES, cluster_order, code_row, scorecard
@@ -99,7 +100,11 @@ def test_a_row_of_many_classes_keeps_its_ends() -> None:
     assert found["hidden"] == 30
 
 
-MADE_WITH = {"architecture": {"head": "additive"}, "data": {"source": "sample", "edge_types": "knn_6"}}
+KEYS = {"model.head": "additive", "train.batch_size": 64}
+MADE_WITH = {
+    "recipe": {**KEYS, "multistage.stage1.lr": 1e-3},
+    "data": {"source": "sample", "edge_types": "knn_6"},
+}
 
 
 def other_stages(folder: Path, **more: Any) -> Folders:
@@ -121,36 +126,47 @@ def other_stages(folder: Path, **more: Any) -> Folders:
 
 
 @pytest.mark.parametrize(
-    ("agreement", "edges", "holds"),
-    [(None, "knn_6", None), (0.7, "knn_6", True), (0.1, "knn_6", False), (0.7, "knn_9", None)],
+    ("agreement", "edges", "lr", "holds"),
+    [
+        (None, "knn_6", 1e-3, None),
+        (0.7, "knn_6", 1e-3, True),
+        (0.1, "knn_6", 1e-3, False),
+        (0.7, "knn_9", 1e-3, None),
+        (0.7, "knn_6", 1e-4, None),
+    ],
 )
-def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_model(
-    tmp_path: Path, agreement: float | None, edges: str, holds: bool | None
+def test_the_stage_asks_other_seeds_where_there_are_any_of_the_same_recipe(
+    tmp_path: Path, agreement: float | None, edges: str, lr: float, holds: bool | None
 ) -> None:
     more = {}
     if agreement is not None:
-        made_with = {**MADE_WITH, "data": {**MADE_WITH["data"], "edge_types": edges}}
+        keys, data = ({**MADE_WITH[name]} for name in ("recipe", "data"))
+        made_with = {
+            "recipe": keys | {"multistage.stage1.lr": lr},
+            "data": data | {"edge_types": edges},
+        }
         more["seeds"] = {"between": {"contribution": {"mean": agreement}}, "made_with": made_with}
-    found = read_results(other_stages(tmp_path, **more), {"seed": 0, "proteins": []}, [], judge)
+    found = read_results(other_stages(tmp_path, **more), {"seed": 0, "proteins": []}, [], judge, credited)
     assert found.nearest is None and found.trained == {}
     assert [check["holds"] for check in found.checks][2::2] == [True, holds]
     assert found.verdict == "amber"
 
 
 @pytest.mark.parametrize(
-    ("seed", "head", "edges", "shown"),
+    ("seed", "other", "edges", "shown"),
     [
-        (1, "additive", "knn_6", True),
-        (2, "additive", "knn_6", False),
-        (1, "gated", "knn_6", False),
-        (1, "additive", "knn_9", False),
+        (1, {}, "knn_6", True),
+        (2, {}, "knn_6", False),
+        (1, {"model.head": "gated"}, "knn_6", False),
+        (1, {"train.batch_size": 16}, "knn_6", False),
+        (1, {}, "knn_9", False),
     ],
 )
-def test_trained_baselines_are_shown_beside_a_model_of_their_seed_network_and_data(
-    tmp_path: Path, seed: int, head: str, edges: str, shown: bool
+def test_trained_baselines_are_shown_beside_a_model_of_their_seed_recipe_and_data(
+    tmp_path: Path, seed: int, other: dict[str, Any], edges: str, shown: bool
 ) -> None:
     scores = {"accuracy": interval(0.9)}
-    made_with = {"architecture": {"head": head}, "data": {**MADE_WITH["data"], "edge_types": edges}}
+    made_with = {"recipe": KEYS | other, "data": {**MADE_WITH["data"], "edge_types": edges}}
     made = {"mean_pooling": {"runs": {"0": {"accuracy": interval(0.1)}, "1": scores}}}
     folders = other_stages(tmp_path, baselines={"made_with": made_with, "baselines": made})
     about = {"measure": "identity", "bin": "0 to 0.3", "chains": 12, **interval(0.5)}
@@ -158,6 +174,6 @@ def test_trained_baselines_are_shown_beside_a_model_of_their_seed_network_and_da
     rows = [{**about, "predictor": "mean_pooling", "seed": number} for number in (0, 1)]
     own.to_csv(folders.plots / "by_distance.csv")
     pd.DataFrame(rows).to_csv(folders.plots / "baselines_by_distance.csv")
-    found = read_results(folders, {"seed": seed, "proteins": []}, [], judge)
+    found = read_results(folders, {"seed": seed, "proteins": []}, [], judge, credited)
     assert found.trained == ({"mean_pooling": scores} if shown else {})
     assert found.by_distance["predictor"].tolist() == ["stage1", *["mean_pooling"] * shown]

@@ -105,8 +105,8 @@ def test_a_trial_is_scored_by_stage_1_on_validation_chains(
 ) -> None:
     """And ends before any stage reads the test set."""
     metrics = {
-        "metrics/stage_0.json": {"val_score": 0.6},
-        "metrics/stage_1.json": {"val_score": 0.7, "val_loss": 2.0},
+        "metrics/stage_0.json": {"val_monitored": 0.6},
+        "metrics/stage_1.json": {"val_monitored": 0.7, "val_score": 0.8},
     }
     asked: list[list[str]] = []
 
@@ -120,7 +120,7 @@ def test_a_trial_is_scored_by_stage_1_on_validation_chains(
     )
     assert trials.run_trial("t1", ["model.k_hop=3"], tmp_path / "logs" / "t1.txt") == 0.7
     assert asked == [command("t1", ["model.k_hop=3"])] and asked[0][-1] == "train_stage1"
-    with pytest.raises(BioBlobsError, match=r"t2: no val_score in metrics/stage_1\.json"):
+    with pytest.raises(BioBlobsError, match=r"t2: no val_monitored in metrics/stage_1\.json"):
         trials.score("t2")
 
 

@@ -26,10 +26,12 @@ from bioblobs.config.schema import (
 )
 from bioblobs.config.train_keys import LossRampConfig
 from bioblobs.errors import BioBlobsError
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.predict import class_probabilities, predictions
 from bioblobs.models.bioblobs import BioBlobs
 from bioblobs.store.packed import Store
 from bioblobs.training.datamodule import ProteinDataModule
+from bioblobs.training.epoch_sums import EpochSums
 from bioblobs.training.losses import ramp, temperature
 from bioblobs.training.module import BlobModule
 from bioblobs.training.stage import Stage0CLI, Stage1CLI
@@ -54,6 +56,7 @@ CONFIG = Config(
         ),
     ),
 )
+ONE = torch.ones(())
 TERMS = ("cls", "card", "commit", "psc", "ent", "loss")
 CODEBOOK = ("vectors", "counts", "sums")
 
@@ -340,3 +343,67 @@ def test_a_run_that_diverges_stops_with_one_error(sample_store: Store, tmp_path:
     training = {*sample_store.table()["id"][sample_store.rows("train")]}
     assert 0 < len(named[1].split(", ")) <= 64 and {*named[1].split(", ")} <= training
     assert not (tmp_path / "output/stage_0/stage_0_final.ckpt").exists()
+
+
+# What an epoch's steps draw and add up to
+
+
+class Drawn(Callback):
+    """The first number that each batch draws."""
+
+    def __init__(self) -> None:
+        self.numbers: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        pl_module.on_train_batch_start(batch, batch_idx)
+        self.numbers.append(float(torch.rand(())))
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_every_batch_draws_anew_also_those_that_make_one_step(sample_store: Store, together: int) -> None:
+    data = ProteinDataModule(str(sample_store.path), batch_size=16, order_seed=0, **DATA)
+    module, drawn = BlobModule(CONFIG, 1, data.num_classes), Drawn()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        limit_val_batches=0,
+        callbacks=[drawn],
+        accumulate_grad_batches=together,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module, datamodule=data)
+    assert len(drawn.numbers) > 2 * together
+    assert len(set(drawn.numbers)) == len(drawn.numbers)
+
+
+def test_an_epochs_means_are_over_what_they_name() -> None:
+    """Of losses: proteins of known classes; of sizes: blobs; of coverage: residues."""
+    sums = EpochSums()
+    for value, weight in ((1.0, 1.0), (4.0, 2.0), (9.0, 0.0)):
+        sums.add("val", {"a": (torch.tensor(value), torch.tensor(weight)), "b": (torch.tensor(value), ONE)})
+    made = EpochSums()
+    made.load_state_dict(sums.state_dict(), torch.device("cpu"))
+    assert {name: float(mean) for name, mean in made.means("val").items()} == pytest.approx(
+        {"a": 3.0, "b": 14 / 3}
+    )
+    assert made.means("train") == {}
+
+
+def test_validation_chains_of_unseen_classes_count_in_no_loss(real_batch: ProteinBatch) -> None:
+    module = BlobModule(CONFIG, 0, 5).eval()
+    half = len(real_batch.labels) // 2
+    labels = real_batch.labels.clone().clamp(0, 4)
+    labels[:half] = -1
+    prediction = module(real_batch)
+    terms = {"loss": torch.tensor(2.0)}
+    for some in (labels, torch.full_like(labels, -1)):
+        module._so_far.add("val", module._means(replace(real_batch, labels=some), prediction.blobs, terms))
+    found, blobs = module._so_far.means("val"), prediction.blobs
+    assert float(module._so_far.sums["val"][1, 0]) == len(labels) - half
+    assert float(found["loss"]) == pytest.approx(2)
+    assert float(found["blob_size"]) == pytest.approx(float(blobs.size.sum() / blobs.mask.sum()))
+    assert float(found["coverage"]) == pytest.approx(float((blobs.assignment >= 0).float().mean()))

@@ -245,7 +245,7 @@ def test_work_is_known_by_what_shapes_it(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert find_unfinished(tmp_path, 1, identity()).folder.name != same
     assert find_unfinished(tmp_path, 0, identity(train={"seed": 1})).folder.name != same
     assert find_unfinished(tmp_path, 0, work_identity({"train": {"seed": 0}}, {})).folder.name != same
-    monkeypatch.setattr("bioblobs.training.unfinished.code_digest", lambda: "other code")
+    monkeypatch.setattr("bioblobs.training.unfinished.code_digest", lambda parts=(): "other code")
     assert name() != same
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from bioblobs.config.groups import CODEBOOK, NETWORK, keys_of_part
 from bioblobs.config.ranges import plain
@@ -15,7 +15,7 @@ from bioblobs.models.readout import AdditiveReadout, AttentionReadout
 from bioblobs.models.selects import OtherSelect, RandomBlobs, TopResidues, WholeChain
 from bioblobs.proteins.alphabet import SYMBOLS
 
-LEARNED = "learned"
+LEARNED: Literal["learned"] = "learned"
 """The default of ``model.partition``."""
 UNCUT = ("none", "topk")
 """Partitions without blobs: one encoder reads the whole chain."""
@@ -69,6 +69,8 @@ def build_model(
         pooling=config.pooling,
         edge_scalars=config.edge_in_dim[0],
     )
+    if alone and config.partition == "random":
+        model.encoder.requires_grad_(False)  # nothing reads it: random blobs are cut without it
     if with_codebook:
         add_codebook(model, config)
     return model

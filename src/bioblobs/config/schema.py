@@ -81,7 +81,7 @@ class InterpretabilityConfig(Group):
     Args:
         significance: corrected p-value below which a class counts as enriched in a code.
         split: chains on which faithfulness is measured.
-        proteins: most chains on which it is, drawn by train.seed; null: all.
+        proteins: most chains on which it is, drawn by data.seed, the same for every model; null: all.
         deletion_repeats: random residue sets that the removal of the top blob is compared with.
         gradient_steps: steps of integrated gradients, which importance is compared with.
         seeds: of the trainings that `make seeds` compares.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,27 +33,34 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "stage0_validation_score": ("stage_0", "val_score"),
 }
 """Name of a measure -> file of a seed's metrics, and place in it."""
+FALLS = ("fall_top_blob", "fall_random_patch")
+"""Measures whose ratio is told, too."""
 
 
 def measures(folder: Path) -> dict[str, Any]:
-    """Read a seed's measures: {value, low, high} over proteins, or a number."""
+    """Read a seed's measures: {value, low, high} over proteins, or a number; undefined ones are left out."""
     names = ("test", "faithfulness", "stage_0", "stage_1")
     files = {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}
     found = {name: at(files, *place) for name, place in MEASURES.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if not math.isnan(_value(value))}
 
 
 def over_seeds(runs: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean, least and greatest value of each measure over the seeds; and the least low end of an interval."""
+    """Mean, least and greatest value of each measure over the seeds; and the least low end of an interval.
+
+    Over the seeds in which a measure is defined.
+    """
     made: dict[str, Any] = {}
-    for name in next(iter(runs.values())):
-        each = [run[name] for run in runs.values()]
+    for name in MEASURES:
+        each = [run[name] for run in runs.values() if name in run]
+        if not each:
+            continue
         made[name] = spread([_value(entry) for entry in each])
         if isinstance(each[0], dict):
             lows = [entry["low"] for entry in each if entry["low"] is not None]
             made[name]["least_low_end"] = min(lows, default=None)
-    ratios = [_value(run["fall_top_blob"]) / _value(run["fall_random_patch"]) for run in runs.values()]
-    made["top_blob_to_patch"] = spread(ratios)
+    falls = [[_value(run[name]) for name in FALLS] for run in runs.values() if {*FALLS} <= {*run}]
+    made["top_blob_to_patch"] = spread([top / patch for top, patch in falls if patch])
     return made
 
 
@@ -74,4 +82,5 @@ def table(runs: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _value(entry: Any) -> float:
-    return float(entry["value"] if isinstance(entry, dict) else entry)
+    value = entry["value"] if isinstance(entry, dict) else entry
+    return math.nan if value is None else float(value)

@@ -7,7 +7,7 @@ takes the class of the nearest training chain.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def baseline_probabilities(
 ) -> dict[str, NDArray[np.float64]]:
     """(P, C) probabilities of each named baseline that needs no training.
 
-    Look-ups that nearest.csv does not allow are left out.
+    Look-ups that nearest.csv does not allow are left out (:func:`left_out`).
     """
     chances = {name: fit(store, rows, seed) for name, fit in FITTED.items() if name in names}
     for measure, name in NEAREST.items():
@@ -137,6 +137,14 @@ def baseline_probabilities(
         if name in names and nearest is not None and column in nearest:
             chances[name] = nearest_chain(store, rows, nearest[column])
     return chances
+
+
+def left_out(names: Sequence[str], made: Collection[str]) -> str | None:
+    """Say which of the named look-ups could not be made; None if all were."""
+    missing = [name for name in NEAREST.values() if name in names and name not in made]
+    if not missing:
+        return None
+    return f"left out: {' and '.join(missing)}: leakage did not measure it (see leakage.structure_hits)"
 
 
 def read_nearest(path: Path) -> pd.DataFrame | None:

@@ -15,14 +15,15 @@ from bioblobs.evaluation.over_seeds import spread
 CHAINS = ("val", "test")
 SUBSETS = {"all": "", "curated": ", M-CSA"}
 """Of the sites, and what the plot adds to the name of the chains."""
-FIELDS = ("data_split", "seed", "task", *CHAINS)
+FIELDS = ("data_split", "seed", "task", "recipe", *CHAINS)
 
 
 def read_measurements(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Files sites_model.json, by split of the data and seed.
 
     Raises:
-        BioBlobsError: one is missing or something else, or two are of the same split and seed.
+        BioBlobsError: one is missing or something else, two are of the same split and seed, or of different
+            recipes.
     """
     found: dict[tuple[str, int], tuple[Path, dict[str, Any]]] = {}
     for path in paths:
@@ -39,6 +40,9 @@ def read_measurements(paths: Sequence[Path]) -> list[dict[str, Any]]:
         if key in found:
             raise BioBlobsError(f"{path}: same split ({key[0]}) and seed ({key[1]}) as {found[key][0]}")
         found[key] = path, content
+        first, other = next(iter(found.values()))
+        if content["recipe"] != other["recipe"]:
+            raise BioBlobsError(f"{path}: trained with other keys than {first}; join models of one preset")
     return [content for _, (_, content) in sorted(found.items())]
 
 

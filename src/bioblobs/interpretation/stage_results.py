@@ -63,11 +63,10 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_model(folder: Path, model: BioBlobs, card: Mapping[str, Any]) -> None:
-    """Write the model's keys, its data, and its codebook in two dimensions, for stages without a model."""
+    """Write the model's keys, recipe and data, and its codebook in two dimensions, for later stages."""
     codebook = model.codebook
     about = {
-        "architecture": card["architecture"],
-        "data": card["data"],
+        **{name: card.get(name) for name in ("architecture", "recipe", "data")},
         "map": None if codebook is None else codebook_map(codebook.vectors.cpu().numpy(), codebook.distance),
     }
     write_json(folder / MODEL, about)

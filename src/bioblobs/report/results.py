@@ -16,6 +16,8 @@ from bioblobs.sums import Sums
 
 Judge = Callable[[Mapping[str, Any], Any], tuple[Sequence[Mapping[str, Any]], str]]
 """Contents of metrics/faithfulness.json and of metrics/seeds.json (or None) -> checks, verdict over all."""
+Credited = Callable[[Mapping[str, Any] | None, Mapping[str, Any], int], bool]
+"""What results were made with, model, stage -> whether they hold for it (bioblobs.config.recipe)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Results:
         nearest: outputs/leakage/nearest.csv; None where likeness was not measured.
         test: metrics/test.json.
         trained: metrics/baselines.json: trained baseline -> scores on the test set; empty where it has none
-            of this seed, data and network.
+            of this seed, recipe and data.
         by_length, by_class, by_distance: plots/by_length.csv, plots/by_class.csv, plots/by_distance.csv; with
             the rows of these baselines (plots/baselines_by_distance.csv).
         mistakes: outputs/worst_mistakes.csv.
@@ -89,7 +91,7 @@ class Folders:
 
 
 def read_results(
-    folders: Folders, report: Mapping[str, Any], chains: Sequence[Chain], judge: Judge
+    folders: Folders, report: Mapping[str, Any], chains: Sequence[Chain], judge: Judge, credited: Credited
 ) -> Results:
     """Read the results of the other stages, beside the report of interpret.
 
@@ -100,10 +102,10 @@ def read_results(
     metrics, plots = folders.metrics, folders.plots
     model = read_json(folders.interpretability / "model.json")
     faithfulness = read_json(metrics / "faithfulness.json")
-    checks, verdict = judge(faithfulness, _seeds(metrics / "seeds.json", model))
+    checks, verdict = judge(faithfulness, _made_for(metrics / "seeds.json", model, credited, 1))
     nearest = folders.output / "leakage" / "nearest.csv"
     seed = str(report["seed"])
-    trained = _trained(metrics / "baselines.json", model, seed)
+    trained = _of_seed(_made_for(metrics / "baselines.json", model, credited, 0), seed)
     return Results(
         report=report,
         chains=chains,
@@ -164,25 +166,15 @@ def read_json(path: Path) -> Any:
     return io.read_json(need(path), dict, "run the stage that makes it again")
 
 
-def _seeds(path: Path, model: Mapping[str, Any]) -> Any:
-    """Results of `make seeds` if they are of models and data like this one's; else None."""
-    if not path.exists():
-        return None
-    found = read_json(path)
-    made = found.get("made_with") or {}
-    same = all(made.get(name) == model.get(name) for name in ("architecture", "data"))
-    return found if same else None
+def _made_for(path: Path, model: Mapping[str, Any], credited: Credited, stage: int) -> Any:
+    """Results of `make seeds` or `make baselines` if they hold for this model; else None."""
+    found = read_json(path) if path.exists() else None
+    return found if found and credited(found.get("made_with"), model, stage) else None
 
 
-def _trained(path: Path, model: Mapping[str, Any], seed: str) -> dict[str, Any]:
-    """Scores of `make baselines` with this seed, if its networks differ in the partition alone."""
-    if not path.exists():
-        return {}
-    found = read_json(path)
-    made = found.get("made_with") or {}
-    network = model.get("architecture") or {}
-    same = all(network.get(name) == value for name, value in (made.get("architecture") or {}).items())
-    if not same or made.get("data") != model.get("data"):
+def _of_seed(found: Any, seed: str) -> dict[str, Any]:
+    """Scores of each trained baseline with this seed."""
+    if found is None:
         return {}
     return {name: own["runs"][seed] for name, own in found["baselines"].items() if seed in own["runs"]}
 

@@ -14,8 +14,8 @@ from bioblobs.errors import BioBlobsError
 LAST_STAGE = "train_stage1"
 """Last stage of a trial: the test set is read once, for the trial that is chosen."""
 METRICS = "metrics/stage_1.json"
-SCORE = "val_score"
-"""Objective in METRICS: validation accuracy, or Fmax."""
+SCORE = "val_monitored"
+"""Objective in METRICS: the validation score that chooses the epoch, as ``train.choose_by`` has it."""
 
 
 def command(name: str, overrides: Sequence[str]) -> list[str]:

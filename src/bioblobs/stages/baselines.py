@@ -15,9 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from bioblobs.checkpoints.build import architecture
+from bioblobs.checkpoints.build import LEARNED
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import of_stage0, recipe
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.trained_baselines import TRAINED, BaselineScores, compared, measure_baseline
@@ -65,8 +66,8 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
             said = ", ".join(f"{key} {value['value']}" for key, value in each[number].scores.items())
             print(f"{name}, seed {number}: {said}")
         found[name] = compared(each, runs)
-    learned = architecture(replace(config.model, partition="learned"), with_codebook=False)
-    made_with = {"architecture": learned, "data": store.meta["parameters"]}
+    learned = replace(config, model=replace(config.model, partition=LEARNED))
+    made_with = {"recipe": of_stage0(recipe(learned)), "data": store.meta["parameters"]}
     about = {"made_with": made_with, "test_proteins": len(store.rows("test"))}
     content = {**about, "epochs": config.multistage.stage0.epochs, "baselines": found}
     write_json(Path(paths.metrics) / "baselines.json", content)

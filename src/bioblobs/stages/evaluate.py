@@ -12,7 +12,7 @@ from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.on_test_set import measure_test_set
 from bioblobs.evaluation.run_summary import checkpoint_summary
-from bioblobs.evaluation.untrained_baselines import read_nearest
+from bioblobs.evaluation.untrained_baselines import left_out, read_nearest
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
 from bioblobs.io import few_chains, write_json, write_table
@@ -45,6 +45,8 @@ def run(config: Config, paths: Paths) -> None:
     write_json(made.with_name("checkpoint_summary.json"), summary)
     for name, values in found.scores.items():
         print(f"{name}: " + ", ".join(f"{key} {value['value']}" for key, value in values.items()))
+    if lacking := left_out(keys.baselines, found.scores):
+        print(lacking)
     if note := few_chains(count):
         print(f"WARNING: {note}")
 

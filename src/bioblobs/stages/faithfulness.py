@@ -36,7 +36,7 @@ def run(config: Config, paths: Paths) -> None:
         print(line, flush=True)
     model, card = load_model(paths.explained_checkpoint, store.classes)
     model = model.to(choose(config.train.accelerator))
-    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
+    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, config.data.seed))
     print(f"measuring {len(chains)} {keys.split} chains", flush=True)
     untrained = untrained_model(card, seed)
     report = measure(model, untrained, chains, keys.gradient_steps, keys.deletion_repeats, seed)

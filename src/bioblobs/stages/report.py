@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import credited
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
 from bioblobs.faithfulness.verdict import checks, verdict
@@ -22,7 +23,7 @@ def run(config: Config, paths: Paths) -> None:
     store = open_store(paths.prepared, config.data.identity())
     folders = Folders(Path(paths.output), Path(paths.metrics), Path(paths.plots))
     report = load(need(folders.report_file))
-    results = read_results(folders, report.content, report.chains, judge)
+    results = read_results(folders, report.content, report.chains, judge, credited)
     sample = store.meta["parameters"].get("source") == "sample"
     ids = [record.id for record in results.chains]
     known = known_of_sample(Path(config.data.data_dir) / "sample", ids) if sample else {}

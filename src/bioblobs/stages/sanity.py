@@ -39,7 +39,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     copy_with_permuted_labels(store, Path(place.prepared), seed)
     print(f"== training {PERMUTED}", flush=True)
     others = {PERMUTED: trained(args, place)}
-    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, seed))
+    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, config.data.seed))
     about, target = {"split": keys.split, "proteins": len(chains)}, Path(paths.metrics) / "sanity.json"
     write_json(target, about | compare_models(model, others, chains, seed))
     print(f"written: {target}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import recipe
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.evaluation.over_seeds import measures, over_seeds, spread, table
@@ -37,14 +38,12 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
                 print(f"== seed {seed}: {stage}", flush=True)
                 seed_folders.run_stage(stage, seed, folder, paths, args)
     begin(config.train.num_threads)
-    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, min(folders)))
+    chains = Chains(store, chosen_rows(store, keys.split, keys.proteins, config.data.seed))
     runs = {seed: measures(folder) for seed, folder in folders.items()}
-    loaded = [load_model(folder / seed_folders.FINAL) for folder in folders.values()]
-    card = loaded[list(folders).index(min(folders))][1]
-    pairs = agreements([model for model, _ in loaded], chains)
+    pairs = agreements([load_model(folder / seed_folders.FINAL)[0] for folder in folders.values()], chains)
     content = {
         **{"split": keys.split, "proteins": len(chains), "seeds": list(folders)},
-        "made_with": {key: card[key] for key in ("architecture", "data")},
+        "made_with": {"recipe": recipe(config), "data": store.meta["parameters"]},
         "over_seeds": over_seeds(runs),
         "between": {name: spread(values) for name, values in pairs.items()},
         "runs": {str(seed): values for seed, values in runs.items()},

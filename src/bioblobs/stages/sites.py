@@ -32,7 +32,7 @@ def run(config: Config, paths: Paths) -> None:
     sites = find_sites(store, read)
     for line in sites.warnings():
         print(line, flush=True)
-    about = {"data_split": data_split(store), "seed": card["seed"], "task": card["task"]}
+    about = {"data_split": data_split(store), **{key: card.get(key) for key in ("seed", "task", "recipe")}}
     fresh = [untrained_model(card, seed + number) for number in range(FRESH)]
     metrics = about | measure_splits(model, fresh, store, sites, seed)
     write_json(Path(paths.metrics) / "sites_model.json", metrics)

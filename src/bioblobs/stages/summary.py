@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import credited
 from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import one_line_errors
 from bioblobs.evaluation.run_summary import run_summary
@@ -19,7 +20,10 @@ def run(config: Config, paths: Paths) -> None:
     test, faithfulness, data = (_read(metrics / f"{name}.json") for name in ("test", "faithfulness", "data"))
     model = _read(Path(paths.output) / "interpretability" / "model.json")
     seeds = metrics / "seeds.json"
-    numbers = run_summary(test, faithfulness, data, _read(seeds) if seeds.exists() else None, model)
+    between = _read(seeds) if seeds.exists() else {}
+    numbers = run_summary(
+        test, faithfulness, data, between if credited(between.get("made_with"), model) else None
+    )
     write_json(metrics / "summary.json", numbers)
     print(*(f"{name}: {value}" for name, value in numbers.items()), sep="\n")
 

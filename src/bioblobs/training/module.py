@@ -14,12 +14,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.checkpoints.build import architecture, build_model
 from bioblobs.checkpoints.file import FORMAT
+from bioblobs.config.recipe import recipe
 from bioblobs.config.schema import Config, Stage0Config, Stage1Config
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax, macro_scores
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.models.bioblobs import Prediction
 from bioblobs.models.codebook import perplexity
+from bioblobs.models.partitioner import Blobs
 from bioblobs.models.processes import sum_over_processes
 from bioblobs.proteins.alphabet import UNKNOWN
 from bioblobs.training.divergence import Losses
@@ -57,6 +59,7 @@ class BlobModule(LightningModule):
         self.size_prior = model.cluster_size_prior
         self.tau = (model.tau_init, model.tau_min, model.tau_decay)
         self.architecture = architecture(model, with_codebook)
+        self.recipe = recipe(config)
         self.weights = LossWeights(**_lambdas(self.plan))
         if with_codebook:
             self.weights = replace(self.weights, beta=model.codebook_beta, psc_temp=model.psc_temp)
@@ -114,8 +117,10 @@ class BlobModule(LightningModule):
             self.model.codebook.frozen = self.current_epoch >= self.plan.epochs - self.plan.freeze_epochs
 
     def on_train_batch_start(self, batch: ProteinBatch, batch_idx: int) -> None:
-        """Draw from (seed, step, process), so that a resumed run draws what an uninterrupted one would."""
-        torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + self.global_rank)
+        """Draw from (seed, batch, process), so that a resumed run draws what an uninterrupted one would."""
+        together = self.trainer.accumulate_grad_batches  # batches of one step
+        number = self.global_step * together + batch_idx % together
+        torch.manual_seed((self.seed * 1_000_003 + number) * 1_009 + self.global_rank)
 
     def training_step(self, batch: ProteinBatch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, augmented."""
@@ -205,26 +210,36 @@ class BlobModule(LightningModule):
             self.keys.label_smoothing,
             self._class_weights if split == "train" else None,
         )
-        blobs = prediction.blobs
-        count = blobs.mask.sum().clamp_min(1)
-        full = blobs.size >= self.model.partitioner.cluster_size_max
-        values = {
-            **terms,
-            "blobs": blobs.mask.float().sum(1).mean(),
-            "blob_size": blobs.size.sum() / count,
-            "blob_expected_size": (blobs.expected_size * blobs.mask).sum() / count,
-            "blobs_at_cap": full.sum() / count,
-            "coverage": (blobs.assignment >= 0).float().mean(),
-        }
-        if split == "train":
-            values["lr"] = torch.tensor(
-                self.trainer.optimizers[0].param_groups[-1]["lr"], device=count.device
-            )
-        self._so_far.add(split, values, batch.num_proteins)
+        self._so_far.add(split, self._means(batch, prediction.blobs, terms))
         if prediction.codes is not None and self.model.codebook is not None:
-            codes, real = prediction.codes.reshape(-1), blobs.mask.reshape(-1)
+            codes, real = prediction.codes.reshape(-1), prediction.blobs.mask.reshape(-1)
             self._so_far.count_codes(split, codes, real, self.model.codebook.size)
         return prediction, terms["loss"]
+
+    def _means(
+        self, batch: ProteinBatch, blobs: Blobs, terms: dict[str, Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Means of one batch that an epoch's curves are made of, and how many each is over.
+
+        All losses are over the same proteins, so that their weighted sum holds for an epoch: over those whose
+        class training has, since others have no classification loss.
+        """
+        labels, real = batch.labels, blobs.mask.sum()
+        proteins = real.new_full((), batch.num_proteins)
+        known = proteins if self.multilabel else (labels >= 0).sum()
+        residues = real.new_full((), len(blobs.assignment))
+        count = real.clamp_min(1)
+        made = {name: (value, known) for name, value in terms.items()} | {
+            "blobs": (real / proteins, proteins),
+            "blob_size": (blobs.size.sum() / count, real),
+            "blob_expected_size": ((blobs.expected_size * blobs.mask).sum() / count, real),
+            "blobs_at_cap": ((blobs.size >= self.model.partitioner.cluster_size_max).sum() / count, real),
+            "coverage": ((blobs.assignment >= 0).float().mean(), residues),
+        }
+        if self.training:
+            rate = self.trainer.optimizers[0].param_groups[-1]["lr"]
+            made["lr"] = (torch.full_like(terms["loss"], rate), proteins)
+        return made
 
     def configure_optimizers(self) -> Any:
         """Steps of ``train.optimizer``: a linear warm-up, then half a cosine to zero."""
@@ -256,6 +271,7 @@ class BlobModule(LightningModule):
             "format": FORMAT,
             "stage": self.stage,
             "architecture": self.architecture,
+            "recipe": self.recipe,
             "with_codebook": self.model.codebook is not None,
             **{key: meta[key] for key in ("task", "multilabel", "classes", "class_names", "split_column")},
             "data": meta["parameters"],

@@ -100,6 +100,7 @@ def finish_stage(cli: StageCLI) -> None:
         "parameters": sum(p.numel() for p in cli.model.parameters()),
         "seed": cli.model.seed,
         **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
+        "val_monitored": round(float(best_row[cli.model.monitor]), 6),  # what chose the epoch
     }
     write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
     write_json(Path(paths.metrics) / f"stage_{cli.stage}_run.json", run)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,19 +56,19 @@ def work_identity(keys: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[st
     return {**_flat(keys), **inputs, **made, "checkpoint format": FORMAT, "code": code_digest()}
 
 
-def code_digest() -> str:
-    """Hash of the source files behind a training run, compiled ones included."""
+def code_digest(parts: Sequence[str] = CODE) -> str:
+    """Hash of the source files in folders and files of this package, compiled ones included."""
     root = Path(bioblobs.__file__).parent
     digest = hashlib.sha256()
-    for path in code_files(root):
+    for path in code_files(root, parts):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def code_files(root: Path) -> list[Path]:
-    """List the source files of :data:`CODE` in the package at ``root``."""
-    parts = [root / part for part in CODE]
-    found = {path for part in parts for path in (part.rglob("*") if part.is_dir() else [part])}
+def code_files(root: Path, parts: Sequence[str] = CODE) -> list[Path]:
+    """List the source files of folders and files in the package at ``root``."""
+    places = [root / part for part in parts]
+    found = {path for place in places for path in (place.rglob("*") if place.is_dir() else [place])}
     return sorted(path for path in found if path.suffix in SOURCES)
 
 

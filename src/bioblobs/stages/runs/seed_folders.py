@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import bioblobs
 from bioblobs.config.parsing import flat_values
+from bioblobs.config.recipe import ONLY_STAGE1
 from bioblobs.config.schema import Config, Paths, leaf_keys
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import read_json, write_json
 from bioblobs.stages.runs.own_process import exit_status
 from bioblobs.stages.runs.run_folder import path_words
 from bioblobs.store.packed import Store
-from bioblobs.training.unfinished import work_identity
+from bioblobs.training import unfinished
 
 IDENTITY, MEASURED = "identity.json", "measured.json"
 """What the trainings of a folder were made with, and its measurements."""
 NOT_OF_TRAINING = ("train.seed", "data.data_dir", "evaluation.", "interpretability.", "report.", "leakage.")
 """Beginnings of keys that may differ where trainings are the same; what is read of data, the store tells."""
-NOT_OF_STAGE0 = (*NOT_OF_TRAINING, "multistage.stage1.", "model.codebook_", "model.blob_input")
+NOT_OF_STAGE0 = (*NOT_OF_TRAINING, *ONLY_STAGE1)
 """The same for stage 0, which has no codebook."""
 OF_MEASUREMENT = ("evaluation.", "interpretability.")
 MEASURING = (
@@ -56,7 +55,7 @@ def begin_folder(
     """
     shaping, values = set(leaf_keys(only_shaping=True)), flat_values(config)
     keys = {k: v for k, v in values.items() if k in shaping and not k.startswith(ignored)}
-    wanted = _plain(work_identity(keys, {"data sha256": store.meta["content_sha256"]}))
+    wanted = _plain(unfinished.work_identity(keys, {"data sha256": store.meta["content_sha256"]}))
     place, remedy = folder / IDENTITY, f"remove {folder} to begin anew"
     held = read_json(place, dict, remedy) if place.is_file() else wanted
     if other := [key for key in {**wanted, **held} if held.get(key) != wanted.get(key)]:
@@ -71,7 +70,7 @@ def forget_old_measurements(folder: Path, config: Config) -> None:
     """Remove what was measured with other parameters or code in a folder, so that it is measured again."""
     asked = {k: v for k, v in flat_values(config).items() if k.startswith(OF_MEASUREMENT)}
     asked.pop("interpretability.seeds")
-    wanted, place = _plain({**asked, "code": measuring_digest()}), folder / MEASURED
+    wanted, place = _plain({**asked, "code": unfinished.code_digest(MEASURING)}), folder / MEASURED
     if any((folder / name).is_file() for name in MEASUREMENTS) and (
         not place.is_file() or read_json(place, dict, f"remove {place}") != wanted
     ):
@@ -79,15 +78,6 @@ def forget_old_measurements(folder: Path, config: Config) -> None:
         for name in MEASUREMENTS:
             (folder / name).unlink(missing_ok=True)
     write_json(place, wanted)
-
-
-def measuring_digest() -> str:
-    """Hash of the source files behind the measurements."""
-    root, digest = Path(bioblobs.__file__).parent, hashlib.sha256()
-    for part in MEASURING:
-        for path in sorted((root / part).rglob("*.py")) or [root / part]:
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
