@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bioblobs.config.recipe import credited
 from marked import spread
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,7 +14,7 @@ MEASURES = {"accuracy": "test accuracy", "macro_recall": "macro recall", "macro_
 
 
 def lines(test: dict[str, Any], seeds: dict[str, Any] | None) -> list[str]:
-    """One line per score: this run, and the range over seeds where `make seeds` was of the same task."""
+    """One line per score: this run, and the range over seeds where `make seeds` was of the same recipe."""
     found = [f"{'':16s}{'this run':10s}over seeds: mean (range)"]
     for name, title in MEASURES.items():
         if name not in test["stage1"]:
@@ -30,7 +31,9 @@ def main() -> None:
     metrics = ROOT / "metrics"
     seeds = metrics / "seeds.json"
     test = json.loads((metrics / "test.json").read_text())
-    print(*lines(test, json.loads(seeds.read_text()) if seeds.is_file() else None), sep="\n")
+    over = json.loads(seeds.read_text()) if seeds.is_file() else {}
+    model = json.loads((ROOT / "outputs" / "interpretability" / "model.json").read_text())
+    print(*lines(test, over if credited(over.get("made_with"), model) else None), sep="\n")
     print("open outputs/report/index.html in a browser")
 
 

@@ -96,6 +96,10 @@ def test_table_of_the_plot() -> None:
             [measurement("random", 0, 0.5), {**measurement("random", 1, 0.5), "recipe": {}}],
             "0.json; join models of one preset",
         ),
+        (
+            [{**measurement("random", 0, 0.5), "recipe": None}],
+            "0.json: not a sites_model.json of the stage sites (no recipe)",
+        ),
     ],
 )
 def test_files_that_cannot_be_joined_are_named(tmp_path: Path, contents: list[Any], message: str) -> None:
@@ -113,6 +117,7 @@ def checkpoint(sample_store: Store, tmp_path: Path) -> Path:
         "format": FORMAT,
         "stage": 1,
         "architecture": architecture(config, True),
+        "recipe": {"train.batch_size": 8},
         "with_codebook": True,
         "task": "scop",
         "multilabel": False,

@@ -36,22 +36,24 @@ def cut(select: Any, batch: ProteinBatch, x: Tensor) -> Blobs:
     return select.partition(x, batch.edge_index, batch.batch, batch.num_proteins, batch.longest)
 
 
-def built(**keys: Any) -> Any:
+def built(with_codebook: bool = False, **keys: Any) -> Any:
     torch.manual_seed(0)
     small = {"node_h_dim": (16, 4), "edge_h_dim": (8, 1), "num_layers": 2, "cut_h_dim": (8, 2)}
     return build_model(
-        ModelConfig(**{**small, "max_clusters": S, "cluster_size_max": LARGEST, **keys}), 5, False
+        ModelConfig(**{**small, "max_clusters": S, "cluster_size_max": LARGEST, **keys}), 5, with_codebook
     )
 
 
-@pytest.mark.parametrize("head", ["additive", "attention"])
+@pytest.mark.parametrize("coded", [None, "quantised", "raw"])
+@pytest.mark.parametrize("head", ["additive", "full", "blobs"])
 @pytest.mark.parametrize("view", ["alone", "context"])
 @pytest.mark.parametrize("partition", [*OTHERS, "learned"])
 def test_every_weight_that_is_trained_has_a_gradient(
-    real_batch: ProteinBatch, partition: str, view: str, head: str
+    real_batch: ProteinBatch, partition: str, view: str, head: str, coded: str | None
 ) -> None:
     """One without stops several processes (DDP)."""
-    model = built(partition=partition, blob_view=view, head=head).train()
+    keys = {"partition": partition, "blob_view": view, "head": head, "blob_input": coded or "raw"}
+    model = built(coded is not None, **keys).train()
     prediction = model(real_batch)
     terms = loss_terms(prediction, real_batch.labels.clamp(0, 4), LossWeights(card=0.1), 1.0, 10.0, 0.1)
     terms["loss"].backward()

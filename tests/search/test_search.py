@@ -88,6 +88,15 @@ def test_experiments_of_an_earlier_search_are_not_met() -> None:
         open_study("old", 0, {"old-000", "other"})
 
 
+def test_a_study_of_another_objective_is_not_gone_on_with() -> None:
+    study = open_study("o", 0, set())
+    search(study, SPACE, [], 1, score)
+    open_study("o", 0, set())
+    study.set_user_attr("objective", "val_score")
+    with pytest.raises(BioBlobsError, match="study o: its trials were not scored by val_monitored"):
+        open_study("o", 0, set())
+
+
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(BioBlobsError, match="needs Optuna"):

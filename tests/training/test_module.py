@@ -393,7 +393,7 @@ def test_an_epochs_means_are_over_what_they_name() -> None:
     assert made.means("train") == {}
 
 
-def test_validation_chains_of_unseen_classes_count_in_no_loss(real_batch: ProteinBatch) -> None:
+def test_a_batch_weighs_in_validation_losses_by_its_chains_of_known_classes(real_batch: ProteinBatch) -> None:
     module = BlobModule(CONFIG, 0, 5).eval()
     half = len(real_batch.labels) // 2
     labels = real_batch.labels.clone().clamp(0, 4)

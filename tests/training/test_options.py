@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from bioblobs.checkpoints.file import load_model, read_checkpoint
 from bioblobs.errors import BioBlobsError
+from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.inference.predict import class_probabilities
 from bioblobs.inference.process import is_out_of_memory
 from bioblobs.store.packed import Store
@@ -187,6 +189,32 @@ def test_a_card_says_what_made_it(sample_store: Store, tmp_path: Path) -> None:
     assert (made["seed"], made["torch"]) == (0, str(torch.__version__))
     done = run(["git", "log", "-1", "--format=%H", "--", "src/bioblobs"], ROOT)
     assert code["commit"] == (done.stdout.strip() or None if done.returncode == 0 else None)
+
+
+def test_a_card_has_the_recipe_and_what_the_trainer_was_told_beside_it(
+    sample_store: Store, tmp_path: Path
+) -> None:
+    kept = []
+    for told in ({}, {"trainer.accumulate_grad_batches": 2}):
+        stage_0(sample_store, tmp_path, **told)
+        kept.append(load_model(tmp_path / "output/stage_0/stage_0_final.ckpt")[1]["recipe"])
+    assert kept[0]["multistage.stage0.lr"] == 3e-3
+    assert not [key for key in kept[0] if "stage1" in key or key.startswith("trainer")]
+    assert kept[1] == kept[0] | {"trainer.accumulate_grad_batches": 2}
+
+
+def test_a_stage_ends_also_where_no_validation_chain_is_of_a_known_class(
+    sample_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Macro recall, which chooses the epoch, is undefined then."""
+    step = BlobModule.validation_step
+
+    def unseen(self: BlobModule, batch: ProteinBatch, batch_idx: int) -> None:
+        step(self, replace(batch, labels=torch.full_like(batch.labels, -1)), batch_idx)
+
+    monkeypatch.setattr(BlobModule, "validation_step", unseen)
+    summary = stage_0(sample_store, tmp_path, **{"train.choose_by": "macro_recall"})
+    assert "val_monitored" not in summary and summary["val_loss"] == 0
 
 
 def test_without_git_there_is_no_revision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

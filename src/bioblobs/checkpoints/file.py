@@ -1,7 +1,7 @@
 """Checkpoint files: weights, and the card that describes them.
 
 A checkpoint is a Lightning checkpoint with one more entry, ``card``: format, stage, the model keys,
-class identifiers and names, task and data parameters, all plain values. It loads with
+the recipe, class identifiers and names, task and data parameters, all plain values. It loads with
 ``weights_only=True``.
 """
 

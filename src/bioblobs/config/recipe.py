@@ -1,4 +1,8 @@
-"""The recipe of a model, every key that shapes it but the seed: results of other runs hold for the same."""
+"""The recipe of a model: every key that shapes it, but for the seed and where it is computed.
+
+Results of other runs hold for models of the same recipe and data. Arguments of Lightning's Trainer that a
+stage was given beside the keys are part of it, too.
+"""
 
 from __future__ import annotations
 

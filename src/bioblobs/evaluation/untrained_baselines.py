@@ -144,7 +144,9 @@ def left_out(names: Sequence[str], made: Collection[str]) -> str | None:
     missing = [name for name in NEAREST.values() if name in names and name not in made]
     if not missing:
         return None
-    return f"left out: {' and '.join(missing)}: leakage did not measure it (see leakage.structure_hits)"
+    by_structure = missing == [NEAREST["tm_score"]]
+    why = "leakage.structure_hits is 0" if by_structure else "run the stage leakage first"
+    return f"left out: {' and '.join(missing)} ({why})"
 
 
 def read_nearest(path: Path) -> pd.DataFrame | None:

@@ -34,6 +34,7 @@ def read_measurements(paths: Sequence[Path]) -> list[dict[str, Any]]:
         missing = (
             [key for key in FIELDS if key not in content] if isinstance(content, dict) else ["data_split"]
         )
+        missing += [key for key in ("seed", "recipe") if not missing and content[key] is None]
         if missing:
             raise BioBlobsError(f"{path}: not a sites_model.json of the stage sites (no {missing[0]})")
         key = (content["data_split"], content["seed"])

@@ -27,7 +27,8 @@ def open_study(name: str, seed: int, taken: set[str]) -> Study:
     """The study ``name``, new or as it was left.
 
     Raises:
-        BioBlobsError: Optuna is missing, or a new study would meet experiments of an earlier one.
+        BioBlobsError: Optuna is missing, a new study would meet experiments of an earlier one, or an old one
+            had another objective.
     """
     try:
         import optuna
@@ -41,6 +42,9 @@ def open_study(name: str, seed: int, taken: set[str]) -> Study:
         storage=f"sqlite:///{FOLDER / name}.db", study_name=name, direction="maximize", load_if_exists=True
     )
     done = len(study.trials)
+    if done and study.user_attrs.get("objective") != SCORE:
+        raise BioBlobsError(f"study {name}: its trials were not scored by {SCORE}; choose another --study")
+    study.set_user_attr("objective", SCORE)
     clash = sorted(each for each in taken if each.startswith(f"{name}-"))
     if not done and clash:
         raise BioBlobsError(
@@ -91,8 +95,9 @@ def report(study: Study) -> str:
     rest = [trial for trial in study.trials if trial.state != TrialState.COMPLETE]
     rows = [f"{SCORE}  experiment  what it changed"]
     for trial in [*sorted(done, key=lambda each: -float(each.value or 0)), *rest]:
-        shown = f"{trial.value:9.4f}" if trial in done else f"{trial.state.name.lower():>9}"
-        rows.append(f"{shown}  {trial.user_attrs['experiment']}  {shlex.join(trial.user_attrs['overrides'])}")
+        shown = f"{trial.value:.4f}" if trial in done else trial.state.name.lower()
+        name, changed = trial.user_attrs["experiment"], shlex.join(trial.user_attrs["overrides"])
+        rows.append(f"{shown:>{len(SCORE)}}  {name}  {changed}")
     best = study.best_trial.user_attrs["experiment"]
     return "\n".join([*rows, f"take the best: dvc exp apply {best} && dvc repro"])
 

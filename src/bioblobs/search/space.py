@@ -64,6 +64,8 @@ def read_space(path: Path, fixed: Sequence[str] = ()) -> list[Dimension]:
     dimensions = [_dimension(str(key), entry) for key, entry in content.items()]
     parse("", as_flags(fixed))
     for dimension in dimensions:
+        if dimension.key == "train.choose_by":
+            raise BioBlobsError(f"{path}: {dimension.key} is the objective itself; trials must share one")
         if any(word.startswith(f"{dimension.key}=") for word in fixed):
             raise BioBlobsError(f"{dimension.key}: stands both in {path} and on the command line")
         for value in dimension.extremes():

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bioblobs.checkpoints.build import architecture, build_model
 from bioblobs.checkpoints.file import FORMAT
-from bioblobs.config.recipe import recipe
+from bioblobs.config.recipe import of_stage0, recipe
 from bioblobs.config.schema import Config, Stage0Config, Stage1Config
 from bioblobs.errors import BioBlobsError
 from bioblobs.evaluation.scores import fmax, macro_scores
@@ -59,7 +59,7 @@ class BlobModule(LightningModule):
         self.size_prior = model.cluster_size_prior
         self.tau = (model.tau_init, model.tau_min, model.tau_decay)
         self.architecture = architecture(model, with_codebook)
-        self.recipe = recipe(config)
+        self.recipe = recipe(config) if stage else of_stage0(recipe(config))
         self.weights = LossWeights(**_lambdas(self.plan))
         if with_codebook:
             self.weights = replace(self.weights, beta=model.codebook_beta, psc_temp=model.psc_temp)
@@ -221,8 +221,8 @@ class BlobModule(LightningModule):
     ) -> dict[str, tuple[Tensor, Tensor]]:
         """Means of one batch that an epoch's curves are made of, and how many each is over.
 
-        All losses are over the same proteins, so that their weighted sum holds for an epoch: over those whose
-        class training has, since others have no classification loss.
+        Every loss of a batch weighs by its proteins whose class training has, since others have no
+        classification loss; by the same for all, so that their weighted sum holds for an epoch.
         """
         labels, real = batch.labels, blobs.mask.sum()
         proteins = real.new_full((), batch.num_proteins)
@@ -238,7 +238,7 @@ class BlobModule(LightningModule):
         }
         if self.training:
             rate = self.trainer.optimizers[0].param_groups[-1]["lr"]
-            made["lr"] = (torch.full_like(terms["loss"], rate), proteins)
+            made["lr"] = (torch.full_like(terms["loss"], rate), torch.ones_like(real))
         return made
 
     def configure_optimizers(self) -> Any:

@@ -100,8 +100,9 @@ def finish_stage(cli: StageCLI) -> None:
         "parameters": sum(p.numel() for p in cli.model.parameters()),
         "seed": cli.model.seed,
         **{name: round(float(value), 6) for name, value in best_row.items() if name.startswith("val_")},
-        "val_monitored": round(float(best_row[cli.model.monitor]), 6),  # what chose the epoch
     }
+    if (chosen_by := cli.model.monitor) in best_row:  # else undefined, and every epoch as good
+        summary["val_monitored"] = summary[chosen_by]
     write_json(Path(paths.metrics) / f"stage_{cli.stage}.json", summary)
     write_json(Path(paths.metrics) / f"stage_{cli.stage}_run.json", run)
     if cli.stage:  # what `dvc exp show` has of it; a trial of a search ends here

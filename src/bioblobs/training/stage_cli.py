@@ -165,6 +165,7 @@ class StageCLI(LightningCLI):
         self.model = BlobModule(
             self.params, self.stage, len(store.classes), store.multilabel, store.embedding_dim
         )
+        self.model.recipe |= self._given_arguments()
         self.trainer = self.instantiate_trainer()
 
     @property
@@ -244,9 +245,19 @@ class StageCLI(LightningCLI):
                 del keys[f"model.{key}"]
         if self.stage:
             keys["multistage.stage0.epochs"] = stages.stage0.epochs
+        return keys | self._shaping_arguments()
+
+    def _shaping_arguments(self) -> dict[str, Any]:
+        """Arguments of the Trainer that no key sets and that results depend on, by full name."""
         trainer = vars(self._fit("config").trainer)
         own = {*trainer} - {*self._trainer_keys(), *TRAINER_NO_SHAPE}
-        return {**keys, **{f"trainer.{name}": plain(trainer[name]) for name in sorted(own)}}
+        return {f"trainer.{name}": plain(trainer[name]) for name in sorted(own)}
+
+    def _given_arguments(self) -> dict[str, Any]:
+        """Those of them that are not this command's defaults."""
+        known = {name: each.default for name, each in inspect.signature(Trainer).parameters.items()}
+        usual = {f"trainer.{name}": plain(value) for name, value in (known | self.trainer_defaults).items()}
+        return {name: value for name, value in self._shaping_arguments().items() if value != usual[name]}
 
     def _loggers(self) -> list[Logger]:
         train = self.params.train
