@@ -123,6 +123,7 @@ def _become(stage: str, folder: Path, said: int, largest_file: int | None) -> No
     import resource
 
     os.setpgid(0, 0)
+    _leave_the_fork_server()
     _bow_to_permissions()
     os.dup2(said, 1)
     os.dup2(said, 2)
@@ -147,6 +148,15 @@ def _become(stage: str, folder: Path, said: int, largest_file: int | None) -> No
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _leave_the_fork_server() -> None:
+    """Forget the server of worker processes, if this process has one: it is no child of a fork, which may
+    not wait for it. The stage starts its own.
+    """
+    from multiprocessing import forkserver
+
+    forkserver._forkserver.__init__()  # type: ignore[misc]
 
 
 def _bow_to_permissions() -> None:
