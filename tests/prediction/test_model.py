@@ -277,6 +277,18 @@ def test_only_files_of_one_stem_get_numbers_and_none_the_name_of_another(
     assert safe_names([Path(file) for file in files]) == names
 
 
+def test_no_two_chains_have_one_id(model: Model, tmp_path: Path) -> None:
+    """Chain B of a.pdb, and the only one of a_B.pdb, which has no chain id."""
+    write(structure_of(chain_of(protein(20, "B"))), tmp_path / "a.pdb")
+    write(structure_of(chain_of(protein(25, ""))), tmp_path / "a_B.pdb")
+    write(structure_of(chain_of(protein(22, ""))), tmp_path / "a_B_2.pdb")
+    assert [(chain.id, chain.length) for chain in model.predict(tmp_path)] == [
+        ("a_B", 20),
+        ("a_B_2", 25),
+        ("a_B_2_2", 22),
+    ]
+
+
 def test_several_chains_can_be_asked_for(model: Model, tmp_path: Path) -> None:
     chains = [chain_of(protein(20)), chain_of(protein(25, "B", 7, 1)), chain_of(protein(22, "C", 1, 2))]
     path = write(structure_of(*chains), tmp_path / "x.pdb")

@@ -22,6 +22,7 @@ from bioblobs.prediction.limits import Limits, unread_note
 from bioblobs.prediction.predicted import ChainPrediction, Skipped, StructurePrediction
 from bioblobs.prediction.result import Result
 from bioblobs.prediction.structure_files import (
+    ChainIds,
     PathLike,
     ReadChain,
     ReadFile,
@@ -157,19 +158,17 @@ class Model:
         files = find_files(files)
         if not files:
             raise BioBlobsError("no structure file was named")
-        names = iter(safe_names(files))
+        names, ids = iter(safe_names(files)), ChainIds()
         with closing(read_files(files, chain, workers)) as chunks:
             for chunk in chunks:
-                yield from self._predict(chunk, [next(names) for _ in chunk])
+                yield from self._predict(chunk, [next(names) for _ in chunk], ids)
 
-    def _predict(self, files: list[ReadFile], names: list[str]) -> Iterator[StructurePrediction]:
-        chains = [chain for file in files for chain in file.chains]
-        ids = [
-            f"{name}_{chain.name}" if chain.name else name
-            for file, name in zip(files, names, strict=True)
-            for chain in file.chains
-        ]
-        made = iter(self._records([chain.protein for chain in chains], ids))
+    def _predict(
+        self, files: list[ReadFile], names: list[str], ids: ChainIds
+    ) -> Iterator[StructurePrediction]:
+        of_file = zip(files, names, strict=True)
+        chains = [(chain, ids.give(name, chain.name)) for file, name in of_file for chain in file.chains]
+        made = iter(self._records([chain.protein for chain, _ in chains], [id for _, id in chains]))
         for file, name in zip(files, names, strict=True):
             yield StructurePrediction(
                 path=file.path,

@@ -99,6 +99,26 @@ def safe_names(files: Sequence[Path]) -> list[str]:
     return names
 
 
+class ChainIds:
+    """Ids of chains, ``<name of the file>_<chain>``, or the name where the file has no chain ids.
+
+    An id that was given already gets ``_2`` after it, or the next free number: chain ``B`` of ``a.pdb`` and
+    the only one of ``a_B.pdb`` are ``a_B`` and ``a_B_2``.
+    """
+
+    def __init__(self) -> None:
+        self.given: set[str] = set()
+
+    def give(self, name: str, chain: str) -> str:
+        """Make the id of the next chain."""
+        made = first = f"{name}_{chain}" if chain else name
+        numbers = count(2)
+        while made in self.given:
+            made = f"{first}_{next(numbers)}"
+        self.given.add(made)
+        return made
+
+
 def shown_name(path: Path) -> str:
     """Name of a file as results show it: bytes that are not UTF-8 as ``\\xe9``, which JSON cannot hold."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
