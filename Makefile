@@ -17,7 +17,7 @@ ROOMS := tests/test_config.py tests/test_io.py $(addprefix tests/,checkpoints co
   inference interpretation models ops prediction proteins search similarity sources splits store structures training)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report test coverage lint tasks sanity seeds baselines attention sites search compare bench readme docs fuzz faults mutants lowest newest lock audit sbom clean
+.PHONY: help setup repro report test coverage lint tasks sanity seeds baselines attention sites search compare tried bench readme docs fuzz faults mutants lowest newest lock audit sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ search: $(VENV)/.installed-dev ## propose parameters by Optuna, each trial a DVC
 
 compare: $(VENV)/.installed-scatter ## what the experiments changed, with their validation and test scores
 	@$(RUN) dvc exp show --only-changed --hide-workspace --drop '$(OTHER_COLUMNS)' $(ARGS)
+
+tried: $(VENV)/.installed-scatter ## train a variant and keep its validation figures: ARGS="NAME --train.coordinate_noise=0.1"; benchmarks/results/choices.json
+	@$(RUN) PYTHONPATH=src python -m benchmarks.choices $(ARGS)
 
 bench: $(VENV)/.installed-dev ## speed and memory into benchmarks/results; CHECKOUT=folder: beside the public code
 	@test -f data/prepared/meta.json || $(RUN) dvc repro prepare

@@ -164,7 +164,7 @@ def optimizers() -> str:
     for run in json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()):
         if named := OPTIMIZER.match(run["name"]):
             found.setdefault((named["task"], named["optimizer"]), []).append(run)
-    head = ["task", "optimizer", "seeds", "epochs", "training loss, last", "least validation loss"]
+    head = ["task", "optimizer", "seeds", "epochs", "training loss, epoch kept", "least validation loss"]
     rows = [[*head, "stage 0: accuracy or Fmax", "last three", "stage 1"]]
     for (task, optimizer), runs in sorted(found.items()):
         score = "val_fmax" if "val_fmax" in runs[0]["stage_0"] else "val_acc"
