@@ -26,7 +26,7 @@ from bioblobs.evaluation.untrained_baselines import read_nearest
 from bioblobs.inference.device import choose
 from bioblobs.inference.process import begin
 from bioblobs.io import write_json, write_table
-from bioblobs.stages.runs.seed_folders import NOT_OF_STAGE0, PARTS, begin_folder, finished, run_stage
+from bioblobs.stages.runs.seed_folders import PARTS, begin_folder, finished, run_stage
 from bioblobs.store.packed import open_store
 from bioblobs.sums import Sums
 
@@ -47,7 +47,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     for baseline, partition in chosen.items():
         words = [*args, f"--model.partition={partition}", NO_SIZE_TO_PULL]
         folder = Path(paths.output) / "baselines" / baseline / f"seed_{seed}"
-        begin_folder(folder, parse("", words)[0], store, NOT_OF_STAGE0)
+        begin_folder(folder, of_stage0(recipe(parse("", words)[0])), store)
         if not (folder / RESULT).is_file():
             print(f"== baseline {baseline}, seed {seed}: {STAGE}", flush=True)
             run_stage(STAGE, seed, folder, paths, words)

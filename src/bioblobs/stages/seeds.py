@@ -31,7 +31,7 @@ def run(config: Config, paths: Paths, args: Sequence[str]) -> None:
     store = open_store(paths.prepared, config.data.identity())
     folders = {seed: Path(paths.output) / "seeds" / f"seed_{seed}" for seed in keys.seeds}
     for seed, folder in folders.items():
-        seed_folders.begin_folder(folder, config, store)
+        seed_folders.begin_folder(folder, recipe(config), store)
         seed_folders.forget_old_measurements(folder, config)
         for stage, result in seed_folders.PARTS:
             if not (folder / result).is_file():

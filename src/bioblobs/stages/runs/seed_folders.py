@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bioblobs.config.parsing import flat_values
-from bioblobs.config.recipe import ONLY_STAGE1
-from bioblobs.config.schema import Config, Paths, leaf_keys
+from bioblobs.config.schema import Config, Paths
 from bioblobs.errors import BioBlobsError
 from bioblobs.io import read_json, write_json
 from bioblobs.stages.runs.own_process import exit_status
@@ -19,10 +18,6 @@ from bioblobs.training import unfinished
 
 IDENTITY, MEASURED = "identity.json", "measured.json"
 """What the trainings of a folder were made with, and its measurements."""
-NOT_OF_TRAINING = ("train.seed", "data.data_dir", "evaluation.", "interpretability.", "report.", "leakage.")
-"""Beginnings of keys that may differ where trainings are the same; what is read of data, the store tells."""
-NOT_OF_STAGE0 = (*NOT_OF_TRAINING, *ONLY_STAGE1)
-"""The same for stage 0, which has no codebook."""
 OF_MEASUREMENT = ("evaluation.", "interpretability.")
 MEASURING = (
     *("checkpoints", "evaluation", "faithfulness", "graphs", "inference", "models", "ops", "store"),
@@ -41,21 +36,18 @@ FINAL = PARTS[2][1]
 MEASUREMENTS = [result for _, result in PARTS[3:]]
 
 
-def begin_folder(
-    folder: Path, config: Config, store: Store, ignored: tuple[str, ...] = NOT_OF_TRAINING
-) -> None:
+def begin_folder(folder: Path, keys: Mapping[str, Any], store: Store) -> None:
     """Make a seed's folder, or take one that holds the same work.
 
     Args:
-        ignored: beginnings of the keys that may differ.
+        keys: the recipe of what is trained there.
 
     Raises:
         BioBlobsError: it holds trainings with other parameters, data or code, which took hours: nothing is
             removed.
     """
-    shaping, values = set(leaf_keys(only_shaping=True)), flat_values(config)
-    keys = {k: v for k, v in values.items() if k in shaping and not k.startswith(ignored)}
-    wanted = _plain(unfinished.work_identity(keys, {"data sha256": store.meta["content_sha256"]}))
+    inputs = {"data sha256": store.meta["content_sha256"]}
+    wanted = _plain(unfinished.work_identity(keys, inputs))
     place, remedy = folder / IDENTITY, f"remove {folder} to begin anew"
     held = read_json(place, dict, remedy) if place.is_file() else wanted
     if other := [key for key in {**wanted, **held} if held.get(key) != wanted.get(key)]:
