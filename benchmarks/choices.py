@@ -1,11 +1,13 @@
 """What was tried: train one variant of a preset, and keep what it reached on validation chains.
 
 A row per run in ``benchmarks/results/choices.json``; docs/choices.md reads it. Keys of params.yaml follow as
-they do for a stage; a run that ``make tasks`` has made is only read::
+they do for a stage. A run that ``make tasks`` or ``make seeds`` has made is only read, or lends its stage 0::
 
     python -m benchmarks.choices noise_s1 --stages 1 --train.coordinate_noise=0.1 --train.seed=1
     python -m benchmarks.choices task_geneontology_muon_s2 --config params/geneontology.yaml \\
         --of outputs/tasks/geneontology-random-2 --code ac9c02b --train.seed=2
+    python -m benchmarks.choices pull1_s2 --start outputs/seeds/seed_2 --multistage.stage1.lambda_vq=1 \\
+        --train.seed=2
 
 No test chain is looked at.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -38,6 +41,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--config", default="params.yaml", help="preset that the keys are changed in")
     parser.add_argument("--stages", type=int, choices=[1, 2], default=2, help="1: stage 0 only")
     parser.add_argument("--of", type=Path, help="folder of outputs of a finished run; nothing is trained")
+    parser.add_argument("--start", type=Path, help="folder of outputs whose stage 0 is taken")
     parser.add_argument("--code", default=record()["revision"], help="revision that trained it, with --of")
     args, keys = parser.parse_known_args(words)
     rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
@@ -45,25 +49,34 @@ def main(words: Sequence[str] | None = None) -> None:
         parser.error(f"{args.name}: {RESULTS} has a run of this name; take another, or delete its row")
     folder = args.of or Path("outputs") / "choices" / args.name
     if args.of is None:
-        train(folder, args.config, args.stages, keys)
+        train(folder, args.config, args.stages, keys, args.start)
     row = {
         "name": args.name,
         "code": args.code,
         "config": args.config,
         "arguments": keys,
-        **{f"stage_{stage}": reached(folder, stage) for stage in range(args.stages)},
+        **{f"stage_{stage}": reached(folder, stage) for stage in range(args.start is not None, args.stages)},
     }
     write_json(RESULTS, [*rows, row])
     print(json.dumps(row))
 
 
-def train(folder: Path, config: str, stages: int, keys: Sequence[str]) -> None:
-    """Run the commands of the pipeline as far as the last stage asked for."""
-    paths = {"prepared": folder / "store", "output": folder}
-    paths |= {name: folder / name for name in ("metrics", "plots")}
+def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Path | None) -> None:
+    """Run the commands of the pipeline to the last stage asked for, or from a stage 0 that there is."""
+    groups = list(STAGES[:stages])
+    if start is not None:
+        shutil.copytree(start, folder)
+        groups = [("prepare",), *groups[1:]]
+    paths = {"prepared": folder / "store", "output": _part(folder, "output"), "metrics": folder / "metrics"}
+    paths["plots"] = folder / "plots"
     flags = ["--config", config, *(f"--paths.{name}={path}" for name, path in paths.items()), *keys]
-    for command in [command for group in STAGES[:stages] for command in group]:
+    for command in [command for group in groups for command in group]:
         subprocess.run([sys.executable, "-m", "bioblobs.stages", *command.split(), *flags], check=True)
+
+
+def _part(folder: Path, name: str) -> Path:
+    """Folder of outputs: within that of a seed, or the folder itself."""
+    return folder / name if (folder / name).is_dir() else folder
 
 
 def reached(folder: Path, stage: int) -> dict[str, Any]:
@@ -73,7 +86,7 @@ def reached(folder: Path, stage: int) -> dict[str, Any]:
         Scores and losses at that epoch; the mean score of the last three; the least validation loss; the
         score of every tenth epoch; and what each way to choose an epoch would have kept.
     """
-    with (folder / f"stage_{stage}" / "metrics.csv").open() as file:
+    with (_part(folder, "output") / f"stage_{stage}" / "metrics.csv").open() as file:
         epochs = [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
     kept = json.loads((folder / "metrics" / f"stage_{stage}.json").read_text())["best_epoch"]
     score = next(name for name in SCORES if name in epochs[0])
