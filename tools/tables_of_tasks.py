@@ -1,9 +1,8 @@
-"""Tables of the other tasks, from metrics/tasks/ and benchmarks/results/choices.json."""
+"""Tables of the other tasks, from metrics/tasks/."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -152,24 +151,3 @@ def _task_files(ending: str, folder: str = ".") -> dict[tuple[str, str], list[Pa
         task, split, _ = path.stem.rsplit("-", 2)
         found.setdefault((task, split.replace("_", " ")), []).append(path)
     return found
-
-
-OPTIMIZER = re.compile(r"task_(?P<task>[a-z]+)_(?P<optimizer>adamw|muon)")
-"""Name of a run in choices.json that trained a preset of params/ with one optimizer or the other."""
-
-
-def optimizers() -> str:
-    """Both optimizers on the tasks' presets, by validation: means over the seeds that were trained."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for run in json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()):
-        if named := OPTIMIZER.match(run["name"]):
-            found.setdefault((named["task"], named["optimizer"]), []).append(run)
-    head = ["task", "optimizer", "seeds", "epochs", "training loss, epoch kept", "least validation loss"]
-    rows = [[*head, "stage 0: accuracy or Fmax", "last three", "stage 1"]]
-    for (task, optimizer), runs in sorted(found.items()):
-        score = "val_fmax" if "val_fmax" in runs[0]["stage_0"] else "val_acc"
-        cells = [("stage_0", name) for name in ("train_cls", "val_cls_least", score, f"{score}_last_3")]
-        cells.append(("stage_1", score))
-        means = [f"{sum(run[stage][name] for run in runs) / len(runs):.3f}" for stage, name in cells]
-        rows.append([f"`{task}`", optimizer, str(len(runs)), str(runs[0]["stage_0"]["epochs"]), *means])
-    return table(rows)

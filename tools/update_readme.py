@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import tables_of_choices as choices
 import tables_of_run as run
 import tables_of_tasks as tasks
 from marked import ROOT, between
@@ -59,7 +60,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "task_calibration": tasks.task_calibration,
         "task_baselines": tasks.task_baselines,
     },
-    CHOICES: {"optimizers": tasks.optimizers},
+    CHOICES: {"epochs_kept": choices.epochs_kept, "optimizers": choices.optimizers},
     **{ROOT / "params" / f"{task}.yaml": {"result": partial(tasks.of_preset, task)} for task in tasks.TITLES},
 }
 """Page -> block between its marks (``<!-- name -->``; in presets ``# [name]``) -> what makes it."""

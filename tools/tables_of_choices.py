@@ -1,0 +1,109 @@
+"""Tables of what was tried, from benchmarks/results/choices.json (`make tried`)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from marked import ROOT, spread, spread_of, table
+
+Run = dict[str, Any]
+OPTIMIZER = re.compile(r"task_(?P<task>[a-z]+)_(?P<optimizer>adamw|muon)")
+"""Name of a run that trained a preset of params/ with one optimizer or the other."""
+KEPT = {
+    "score": "accuracy (`train.choose_by=score`; the default before)",
+    "macro_recall": "**macro recall** (`train.choose_by=macro_recall`)",
+    "loss": "cross-entropy",
+}
+NOISE = {
+    "default": ("0", "0"),
+    "noise01": ("0.1", "0"),
+    "mask015": ("0", "0.15"),
+    "noise02_mask01": ("0.2", "0.1"),
+}
+"""Runs -> noise in angstrom, share of residue types hidden."""
+PULL = {"pull1": "1, 5e-5 (the default before)", "default": "**10, 2e-4**"}
+
+
+def epochs_kept() -> str:
+    """What each way to choose an epoch of stage 0 would have kept, over the seeds of the default run."""
+    runs = [run["stage_0"]["if_chosen_by"] for run in _of("default").values()]
+    rows = [["the epoch of best", "seeds", "validation accuracy", "macro recall; least", "cross-entropy"]]
+    for by, title in KEPT.items():
+        kept = [run[by] for run in runs]
+        recalls = [each["val_macro_recall"] for each in kept]
+        rows.append(
+            [
+                title,
+                str(len(runs)),
+                _mean(each["val_acc"] for each in kept),
+                f"{_mean(recalls)}; {min(recalls):.3f}",
+                _mean(each["val_cls"] for each in kept),
+            ]
+        )
+    return table(rows)
+
+
+def noise() -> str:
+    """Stage 0 with noise and masking, on the seeds that each was trained with."""
+    head = ["noise", "masked", "seeds", "accuracy, last three", "accuracy, epoch kept", "macro recall there"]
+    rows = [[*head, "training; validation loss there"]]
+    for name, keys in NOISE.items():
+        if found := [run["stage_0"] for run in _of(name).values()]:
+            names = ("val_acc_last_3", "val_acc", "val_macro_recall")
+            cells = [_spread([run[each] for run in found]) for each in names]
+            losses = "; ".join(_mean(run[each] for run in found) for each in ("train_cls", "val_cls"))
+            rows.append([*keys, str(len(found)), *cells, losses])
+    return table(rows)
+
+
+def pull() -> str:
+    """Stage 1 with two strengths of the pull toward the codes, each from the stage 0 of its seed."""
+    seeds = sorted(set.intersection(*(set(_of(name)) for name in PULL)))
+    rows = [["`lambda_vq`, rate", *(f"seed {seed}: accuracy; macro recall" for seed in seeds), "mean"]]
+    start = {seed: run["stage_0"] for seed, run in _of("default").items()}
+    ends = {name: {seed: run["stage_1"] for seed, run in _of(name).items()} for name in PULL}
+    for title, runs in [("stage 0", start), *((PULL[name], end) for name, end in ends.items())]:
+        pairs = [(runs[seed]["val_acc"], runs[seed]["val_macro_recall"]) for seed in seeds]
+        cells = [f"{score:.3f}; {recall:.3f}" for score, recall in pairs]
+        rows.append([title, *cells, "; ".join(_mean(each) for each in zip(*pairs, strict=True))])
+    return table(rows)
+
+
+def optimizers() -> str:
+    """Both optimizers on the tasks' presets, by validation: means over the seeds that were trained."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in _runs():
+        if named := OPTIMIZER.match(run["name"]):
+            found.setdefault((named["task"], named["optimizer"]), []).append(run)
+    head = ["task", "optimizer", "seeds", "epochs", "training loss, epoch kept", "least validation loss"]
+    rows = [[*head, "stage 0: accuracy or Fmax", "last three", "stage 1"]]
+    for (task, optimizer), runs in sorted(found.items()):
+        score = "val_fmax" if "val_fmax" in runs[0]["stage_0"] else "val_acc"
+        cells = [("stage_0", name) for name in ("train_cls", "val_cls_least", score, f"{score}_last_3")]
+        cells.append(("stage_1", score))
+        means = [_mean(run[stage][name] for run in runs) for stage, name in cells]
+        rows.append([f"`{task}`", optimizer, str(len(runs)), str(runs[0]["stage_0"]["epochs"]), *means])
+    return table(rows)
+
+
+def _runs() -> list[Run]:
+    return list(json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()))
+
+
+def _of(name: str) -> dict[int, Run]:
+    """Runs called ``NAME_sSEED``, by seed."""
+    found = [(re.fullmatch(rf"{name}_s(\d+)", run["name"]), run) for run in _runs()]
+    return {int(named[1]): run for named, run in found if named}
+
+
+def _mean(values: Iterable[float]) -> str:
+    every = list(values)
+    return f"{sum(every) / len(every):.3f}"
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and range; the value alone where there is one."""
+    return spread(spread_of(values)) if len(values) > 1 else _mean(values)
