@@ -44,8 +44,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="folder of outputs whose stage 0 is taken")
     parser.add_argument("--code", default=record()["revision"], help="revision that trained it, with --of")
     args, keys = parser.parse_known_args(words)
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    if args.name in [row["name"] for row in rows]:
+    if args.name in [row["name"] for row in kept_rows()]:
         parser.error(f"{args.name}: {RESULTS} has a run of this name; take another, or delete its row")
     folder = args.of or Path("outputs") / "choices" / args.name
     if args.of is None:
@@ -57,8 +56,13 @@ def main(words: Sequence[str] | None = None) -> None:
         "arguments": keys,
         **{f"stage_{stage}": reached(folder, stage) for stage in range(args.start is not None, args.stages)},
     }
-    write_json(RESULTS, [*rows, row])
+    write_json(RESULTS, [*kept_rows(), row])  # read anew: others may have ended meanwhile
     print(json.dumps(row))
+
+
+def kept_rows() -> list[dict[str, Any]]:
+    """Rows that are kept so far."""
+    return list(json.loads(RESULTS.read_text())) if RESULTS.is_file() else []
 
 
 def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Path | None) -> None:
