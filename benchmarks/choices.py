@@ -87,14 +87,19 @@ def reached(folder: Path, stage: int) -> dict[str, Any]:
     """Validation figures of one stage, by its ``metrics.csv`` and the epoch that it kept.
 
     Returns:
-        Scores and losses at that epoch; the mean score of the last three; the least validation loss; the
-        score of every tenth epoch; and what each way to choose an epoch would have kept.
+        Scores and losses at that epoch (of a training that was stopped: the last); the mean score of the last
+        three; the least validation loss; the score of every tenth epoch; and what each way to choose an epoch
+        would have kept.
     """
-    with (_part(folder, "output") / f"stage_{stage}" / "metrics.csv").open() as file:
+    place, kept = _part(folder, "output") / f"stage_{stage}", None
+    if stopped := not place.is_dir():
+        place = next((folder / "unfinished").glob(f"stage_{stage}-*"))
+    else:
+        kept = json.loads((folder / "metrics" / f"stage_{stage}.json").read_text())["best_epoch"]
+    with (place / "metrics.csv").open() as file:
         epochs = [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
-    kept = json.loads((folder / "metrics" / f"stage_{stage}.json").read_text())["best_epoch"]
     score = next(name for name in SCORES if name in epochs[0])
-    best = next(row for row in epochs if row["epoch"] == kept)
+    best = next((row for row in epochs if row["epoch"] == kept), epochs[-1])
     figures = {
         **{name: best[name] for name in (score, "val_macro_recall")},
         f"{score}_last_3": sum(row[score] for row in epochs[-3:]) / len(epochs[-3:]),
@@ -104,8 +109,9 @@ def reached(folder: Path, stage: int) -> dict[str, Any]:
         "coverage": best["val_coverage"],
     }
     return {
+        **({"stopped": True} if stopped else {}),
         "epochs": len(epochs),
-        "best_epoch": kept,
+        "best_epoch": int(best["epoch"]),
         **_rounded(figures),
         f"{score}_by_epoch": _rounded(
             {str(number): row[score] for number, row in enumerate(epochs, 1) if number % 10 == 0}

@@ -26,6 +26,12 @@ NOISE = {
 """Runs -> noise in angstrom, share of residue types hidden."""
 PULL = {"pull1": "1, 5e-5 (the default before)", "default": "**10, 2e-4**"}
 
+REGULAR = {
+    "task_enzymecommission_muon_s0": "ec_regular_s0",
+    "task_geneontology_muon_s2": "go_regular_s2",
+}
+"""Run of a preset -> the same with more against overfitting."""
+
 
 def epochs_kept() -> str:
     """What each way to choose an epoch of stage 0 would have kept, over the seeds of the default run."""
@@ -69,6 +75,19 @@ def pull() -> str:
         pairs = [(runs[seed]["val_acc"], runs[seed]["val_macro_recall"]) for seed in seeds]
         cells = [f"{score:.3f}; {recall:.3f}" for score, recall in pairs]
         rows.append([title, *cells, "; ".join(_mean(each) for each in zip(*pairs, strict=True))])
+    return table(rows)
+
+
+def regular() -> str:
+    """Presets of tasks beside the same with dropout, more masking and noise: one seed each."""
+    rows = [["task", "run", "epochs", "score after 10", "after 20", "after 40", "validation loss, least"]]
+    named = {run["name"]: run["stage_0"] for run in _runs() if "stage_0" in run}
+    for preset, other in REGULAR.items():
+        task = preset.split("_")[1]
+        for title, run in (("preset", named[preset]), ("dropout, masking, noise", named[other])):
+            scores = next(values for name, values in run.items() if name.endswith("_by_epoch"))
+            after = [f"{scores[epoch]:.3f}" if epoch in scores else "stopped" for epoch in ("10", "20", "40")]
+            rows.append([f"`{task}`", title, str(run["epochs"]), *after, f"{run['val_cls_least']:.3f}"])
     return table(rows)
 
 

@@ -60,7 +60,11 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "task_calibration": tasks.task_calibration,
         "task_baselines": tasks.task_baselines,
     },
-    CHOICES: {"epochs_kept": choices.epochs_kept, "optimizers": choices.optimizers},
+    CHOICES: {
+        "epochs_kept": choices.epochs_kept,
+        "optimizers": choices.optimizers,
+        "regular": choices.regular,
+    },
     **{ROOT / "params" / f"{task}.yaml": {"result": partial(tasks.of_preset, task)} for task in tasks.TITLES},
 }
 """Page -> block between its marks (``<!-- name -->``; in presets ``# [name]``) -> what makes it."""
