@@ -1,15 +1,15 @@
-"""What was tried: train one variant of a preset, and keep what it reached on validation chains.
+"""Train one variant of a preset and keep its validation figures, as a row of benchmarks/results/choices.json.
 
-A row per run in ``benchmarks/results/choices.json``; docs/choices.md reads it. Keys of params.yaml follow as
-they do for a stage. A run that ``make tasks`` or ``make seeds`` has made is only read, or lends its stage 0::
+Keys of params.yaml follow as they do for a stage. Of a run that ``make tasks`` or ``make seeds`` has made,
+the figures are read (``--of``) or stage 0 is taken (``--start``)::
 
     python -m benchmarks.choices noise_s1 --stages 1 --train.coordinate_noise=0.1 --train.seed=1
     python -m benchmarks.choices task_geneontology_muon_s2 --config params/geneontology.yaml \\
-        --of outputs/tasks/geneontology-random-2 --code ac9c02b --train.seed=2
+        --of outputs/tasks/geneontology-random-2 --train.seed=2
     python -m benchmarks.choices pull1_s2 --start outputs/seeds/seed_2 --multistage.stage1.lambda_vq=1 \\
         --train.seed=2
 
-No test chain is looked at.
+docs/choices.md shows them. No test chain is looked at.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import record
+from bioblobs.checkpoints.file import load_model
+from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import of_stage0, recipe
+from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.io import write_json
 
 RESULTS = Path("benchmarks") / "results" / "choices.json"
 SCORES = ("val_fmax", "val_acc")
-STAGES = (("prepare", "train_stage0 fit"), ("init_codebook", "train_stage1 fit"))
-"""Commands of stage 0, and those that stage 1 adds."""
+COMMANDS = ("prepare", "train_stage0 fit", "init_codebook", "train_stage1 fit")
+AFTER_STAGE0 = shutil.ignore_patterns("store", "unfinished", "codebook*", "stage_1*")
+"""Not copied from a run whose stage 0 is taken: another stage 1 takes their place."""
 DIGITS = 4
 
 
@@ -40,24 +44,37 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("name", help="of the run in the table")
     parser.add_argument("--config", default="params.yaml", help="preset that the keys are changed in")
     parser.add_argument("--stages", type=int, choices=[1, 2], default=2, help="1: stage 0 only")
-    parser.add_argument("--of", type=Path, help="folder of outputs of a finished run; nothing is trained")
-    parser.add_argument("--start", type=Path, help="folder of outputs whose stage 0 is taken")
-    parser.add_argument("--code", default=record()["revision"], help="revision that trained it, with --of")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--of", type=Path, help="folder of outputs of a finished run; nothing is trained")
+    source.add_argument("--start", type=Path, help="folder of outputs of a run whose stage 0 is taken")
     args, keys = parser.parse_known_args(words)
-    if args.name in [row["name"] for row in kept_rows()]:
-        parser.error(f"{args.name}: {RESULTS} has a run of this name; take another, or delete its row")
+    with one_line_errors():
+        row = new_row(args, keys)
+        write_json(RESULTS, [*kept_rows(), row])  # read anew: another run may have ended meanwhile
+        print(json.dumps(row))
+
+
+def new_row(args: argparse.Namespace, keys: Sequence[str]) -> dict[str, Any]:
+    """Train where that is asked for, and read what came of it.
+
+    Raises:
+        BioBlobsError: the name or the folder is taken, a stage failed, or the run is not what the keys say.
+    """
     folder = args.of or Path("outputs") / "choices" / args.name
+    if args.name in [row["name"] for row in kept_rows()]:
+        raise BioBlobsError(f"{args.name}: {RESULTS} has a run of this name; take another, or delete its row")
+    if args.start and args.stages == 1:
+        raise BioBlobsError("--start gives stage 0 already; leave --stages out")
+    if args.start and folder.exists():
+        raise BioBlobsError(f"{folder}: is there already; remove it")
+    wanted = recipe(parse("", ["--config", args.config, *keys])[0])
     if args.of is None:
         train(folder, args.config, args.stages, keys, args.start)
-    row = {
-        "name": args.name,
-        "code": args.code,
-        "config": args.config,
-        "arguments": keys,
-        **{f"stage_{stage}": reached(folder, stage) for stage in range(args.start is not None, args.stages)},
+    figures = {
+        f"stage_{stage}": reached(folder, stage, {} if args.start and stage == 0 else wanted)
+        for stage in range(args.stages)
     }
-    write_json(RESULTS, [*kept_rows(), row])  # read anew: others may have ended meanwhile
-    print(json.dumps(row))
+    return {"name": args.name, "config": args.config, "arguments": keys, **figures}
 
 
 def kept_rows() -> list[dict[str, Any]]:
@@ -66,40 +83,47 @@ def kept_rows() -> list[dict[str, Any]]:
 
 
 def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Path | None) -> None:
-    """Run the commands of the pipeline to the last stage asked for, or from a stage 0 that there is."""
-    groups = list(STAGES[:stages])
+    """Run the commands of the pipeline to the last stage asked for, or from the stage 0 of another run."""
+    commands = list(COMMANDS[: 2 * stages])
     if start is not None:
-        shutil.copytree(start, folder)
-        groups = [("prepare",), *groups[1:]]
-    paths = {"prepared": folder / "store", "output": _part(folder, "output"), "metrics": folder / "metrics"}
+        shutil.copytree(start, folder, ignore=AFTER_STAGE0)
+        commands.remove("train_stage0 fit")
+    paths = {"prepared": folder / "store", "output": output_of(folder), "metrics": folder / "metrics"}
     paths["plots"] = folder / "plots"
     flags = ["--config", config, *(f"--paths.{name}={path}" for name, path in paths.items()), *keys]
-    for command in [command for group in groups for command in group]:
-        subprocess.run([sys.executable, "-m", "bioblobs.stages", *command.split(), *flags], check=True)
+    for command in commands:
+        if subprocess.run([sys.executable, "-m", "bioblobs.stages", *command.split(), *flags]).returncode:
+            raise BioBlobsError(f"{folder}: {command} failed, as said above")
 
 
-def _part(folder: Path, name: str) -> Path:
-    """Folder of outputs: within that of a seed, or the folder itself."""
-    return folder / name if (folder / name).is_dir() else folder
+def output_of(folder: Path) -> Path:
+    """Find the outputs of a run: its folder, or that within the folder of a seed."""
+    return folder / "output" if (folder / "output").is_dir() else folder
 
 
-def reached(folder: Path, stage: int) -> dict[str, Any]:
-    """Validation figures of one stage, by its ``metrics.csv`` and the epoch that it kept.
+def reached(folder: Path, stage: int, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Read the validation figures of one stage from its ``metrics.csv``.
+
+    Args:
+        wanted: recipe that it must have been trained by; empty: any.
 
     Returns:
-        Scores and losses at that epoch (of a training that was stopped: the last); the mean score of the last
-        three; the least validation loss; the score of every tenth epoch; and what each way to choose an epoch
-        would have kept.
+        Revision of the code; scores and losses at the epoch that was kept; the mean score of the last three;
+        the least validation loss; the score of every tenth epoch; and what each way to choose an epoch would
+        have kept.
+
+    Raises:
+        BioBlobsError: no such stage, or it was trained by another recipe.
     """
-    place, kept = _part(folder, "output") / f"stage_{stage}", None
-    if stopped := not place.is_dir():
-        place = next((folder / "unfinished").glob(f"stage_{stage}-*"))
-    else:
-        kept = json.loads((folder / "metrics" / f"stage_{stage}.json").read_text())["best_epoch"]
+    place = output_of(folder) / f"stage_{stage}"
+    _, card = load_model(place / f"stage_{stage}_final.ckpt")
+    held, asked = (keys if stage else of_stage0(keys) for keys in (card.get("recipe") or {}, wanted))
+    if wanted and (other := sorted(k for k in {**asked, **held} if asked.get(k) != held.get(k))):
+        raise BioBlobsError(f"{place}: trained with another {', '.join(other[:3])} than these keys say")
     with (place / "metrics.csv").open() as file:
         epochs = [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
     score = next(name for name in SCORES if name in epochs[0])
-    best = next((row for row in epochs if row["epoch"] == kept), epochs[-1])
+    best = next(row for row in epochs if row["epoch"] == card["epoch"])
     figures = {
         **{name: best[name] for name in (score, "val_macro_recall")},
         f"{score}_last_3": sum(row[score] for row in epochs[-3:]) / len(epochs[-3:]),
@@ -108,16 +132,18 @@ def reached(folder: Path, stage: int) -> dict[str, Any]:
         "blob_size": best["val_blob_size"],
         "coverage": best["val_coverage"],
     }
+    code = card["made_with"]["code"]
     return {
-        **({"stopped": True} if stopped else {}),
+        "code": f"{code['commit'][:7]}{' and changes' if code['changed'] else ''}" if code else None,
+        "seed": card["seed"],
         "epochs": len(epochs),
-        "best_epoch": int(best["epoch"]),
+        "best_epoch": card["epoch"],
         **_rounded(figures),
         f"{score}_by_epoch": _rounded(
             {str(number): row[score] for number, row in enumerate(epochs, 1) if number % 10 == 0}
         ),
         "if_chosen_by": {
-            by: _rounded({name: row[name] for name in (score, "val_macro_recall", "val_cls")})
+            by: _rounded({name: row[name] for name in ("epoch", score, "val_macro_recall", "val_cls")})
             for by, row in {
                 "score": max(epochs, key=lambda row: row[score]),
                 "macro_recall": max(epochs, key=lambda row: row["val_macro_recall"]),

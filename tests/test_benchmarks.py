@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bioblobs.config.parsing import parse
+from bioblobs.config.recipe import of_stage0, recipe
 from conftest import ROOT
 from runs import run
+from tiny_model import tiny_checkpoint
 
 SMALL = [
     "--proteins",
@@ -69,32 +73,43 @@ def test_preparing_and_opening_a_simulated_corpus_are_measured(tmp_path: Path) -
     assert 0 < opened["open_seconds"] < opened["first_batch_seconds"]
 
 
+def a_run(folder: Path, *keys: str) -> Path:
+    """Outputs of a stage 0, as far as they are read: an untrained model, and a curve of four epochs."""
+    (folder / "stage_0").mkdir(parents=True)
+    head = "epoch,train_cls,val_acc,val_macro_recall,val_cls,val_blob_size,val_coverage"
+    epochs = ["0,2.0,0.5,0.3,1.9,20,0.9", "1,1.5,0.8,0.4,1.2,21,0.91", "2,1.0,0.7,0.6,1.4,22,0.92"]
+    epochs.append("3,0.9,0.6,0.5,1.1,23,0.93")
+    (folder / "stage_0" / "metrics.csv").write_text("\n".join([head, *epochs]))
+    keys_of_run = of_stage0(recipe(parse("", ["--config", str(ROOT / "params.yaml"), *keys])[0]))
+    made_with = {"code": {"commit": "0123456789", "changed": False}}
+    place = folder / "stage_0" / "stage_0_final.ckpt"
+    tiny_checkpoint(place, with_codebook=False, epoch=2, seed=3, recipe=keys_of_run, made_with=made_with)
+    return folder
+
+
 def test_what_was_tried_is_read_of_its_curve_and_kept_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks import choices
 
-    (tmp_path / "stage_0").mkdir()
-    (tmp_path / "metrics").mkdir()
-    head = "epoch,train_cls,val_acc,val_macro_recall,val_cls,val_blob_size,val_coverage"
-    epochs = ["0,2.0,0.5,0.3,1.9,20,0.9", "1,1.5,0.8,0.4,1.2,21,0.91", "2,1.0,0.7,0.6,1.4,22,0.92"]
-    epochs.append("3,0.9,0.6,0.5,1.1,23,0.93")
-    (tmp_path / "stage_0" / "metrics.csv").write_text("\n".join([head, *epochs]))
-    (tmp_path / "metrics" / "stage_0.json").write_text('{"best_epoch": 2}')
+    run, preset = a_run(tmp_path, "--train.residue_mask=0.3"), str(ROOT / "params.yaml")
     monkeypatch.setattr(choices, "RESULTS", tmp_path / "choices.json")
-    words = ["first", "--stages", "1", "--of", str(tmp_path), "--code", "abc", "--train.seed=3"]
-    choices.main(words)
+    words = ["first", "--config", preset, "--stages", "1", "--of", str(run), "--train.residue_mask=0.3"]
+    choices.main([*words, "--train.seed=3"])
     (row,) = json.loads((tmp_path / "choices.json").read_text())
     stage = row.pop("stage_0")
-    assert row == {"name": "first", "code": "abc", "config": "params.yaml", "arguments": ["--train.seed=3"]}
+    keys = ["--train.residue_mask=0.3", "--train.seed=3"]
+    assert row == {"name": "first", "config": preset, "arguments": keys}
     chosen = stage.pop("if_chosen_by")
-    assert {by: found["val_acc"] for by, found in chosen.items()} == {
-        "score": 0.8,
-        "macro_recall": 0.7,
-        "loss": 0.6,
+    assert {by: (found["epoch"], found["val_acc"]) for by, found in chosen.items()} == {
+        "score": (1, 0.8),
+        "macro_recall": (2, 0.7),
+        "loss": (3, 0.6),
     }
     assert stage == {
+        "code": "0123456",
+        "seed": 3,
         "epochs": 4,
         "best_epoch": 2,
         "val_acc": 0.7,
@@ -107,6 +122,40 @@ def test_what_was_tried_is_read_of_its_curve_and_kept_once(
         "coverage": 0.92,
         "val_acc_by_epoch": {},
     }
-    with pytest.raises(SystemExit):
-        choices.main(words)
-    assert "has a run of this name" in capsys.readouterr().err
+    for wrong, said in (
+        (words, "has a run of this name"),
+        (["second", *words[1:-1]], "trained with another train.residue_mask than these keys say"),
+        (["second", *words[1:-2], str(tmp_path / "none")], "no such checkpoint"),
+        (["second", "--start", str(run), "--stages", "1"], "leave --stages out"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            choices.main(wrong)
+    assert len(json.loads((tmp_path / "choices.json").read_text())) == 1
+
+
+def test_a_stage_0_is_taken_without_what_came_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import choices
+
+    run = a_run(tmp_path / "run")
+    for name in (
+        "stage_1/metrics.csv",
+        "codebook/codebook_init.ckpt",
+        "metrics/stage_0.json",
+        "metrics/stage_1.json",
+    ):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).touch()
+    commands: list[str] = []
+
+    def done(words: list[str]) -> SimpleNamespace:
+        commands.append(words[3])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(choices.subprocess, "run", done)
+    choices.train(tmp_path / "new", "params.yaml", 2, [], run)
+    assert commands == ["prepare", "init_codebook", "train_stage1"]
+    copied = sorted(str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("*.*"))
+    assert copied == ["metrics/stage_0.json", "stage_0/metrics.csv", "stage_0/stage_0_final.ckpt"]

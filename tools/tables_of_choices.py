@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from marked import ROOT, spread, spread_of, table
+from marked import ROOT, table
 
 Run = dict[str, Any]
 OPTIMIZER = re.compile(r"task_(?P<task>[a-z]+)_(?P<optimizer>adamw|muon)")
@@ -17,15 +17,6 @@ KEPT = {
     "macro_recall": "**macro recall** (`train.choose_by=macro_recall`)",
     "loss": "cross-entropy",
 }
-NOISE = {
-    "default": ("0", "0"),
-    "noise01": ("0.1", "0"),
-    "mask015": ("0", "0.15"),
-    "noise02_mask01": ("0.2", "0.1"),
-}
-"""Runs -> noise in angstrom, share of residue types hidden."""
-PULL = {"pull1": "1, 5e-5 (the default before)", "default": "**10, 2e-4**"}
-
 REGULAR = {
     "task_enzymecommission_muon_s0": "ec_regular_s0",
     "task_geneontology_muon_s2": "go_regular_s2",
@@ -34,7 +25,7 @@ REGULAR = {
 
 
 def epochs_kept() -> str:
-    """What each way to choose an epoch of stage 0 would have kept, over the seeds of the default run."""
+    """Figures of the epochs that each way to choose one would keep: stage 0 of the default run, all seeds."""
     runs = [run["stage_0"]["if_chosen_by"] for run in _of("default").values()]
     rows = [["the epoch of best", "seeds", "validation accuracy", "macro recall; least", "cross-entropy"]]
     for by, title in KEPT.items():
@@ -52,42 +43,16 @@ def epochs_kept() -> str:
     return table(rows)
 
 
-def noise() -> str:
-    """Stage 0 with noise and masking, on the seeds that each was trained with."""
-    head = ["noise", "masked", "seeds", "accuracy, last three", "accuracy, epoch kept", "macro recall there"]
-    rows = [[*head, "training; validation loss there"]]
-    for name, keys in NOISE.items():
-        if found := [run["stage_0"] for run in _of(name).values()]:
-            names = ("val_acc_last_3", "val_acc", "val_macro_recall")
-            cells = [_spread([run[each] for run in found]) for each in names]
-            losses = "; ".join(_mean(run[each] for run in found) for each in ("train_cls", "val_cls"))
-            rows.append([*keys, str(len(found)), *cells, losses])
-    return table(rows)
-
-
-def pull() -> str:
-    """Stage 1 with two strengths of the pull toward the codes, each from the stage 0 of its seed."""
-    seeds = sorted(set.intersection(*(set(_of(name)) for name in PULL)))
-    rows = [["`lambda_vq`, rate", *(f"seed {seed}: accuracy; macro recall" for seed in seeds), "mean"]]
-    start = {seed: run["stage_0"] for seed, run in _of("default").items()}
-    ends = {name: {seed: run["stage_1"] for seed, run in _of(name).items()} for name in PULL}
-    for title, runs in [("stage 0", start), *((PULL[name], end) for name, end in ends.items())]:
-        pairs = [(runs[seed]["val_acc"], runs[seed]["val_macro_recall"]) for seed in seeds]
-        cells = [f"{score:.3f}; {recall:.3f}" for score, recall in pairs]
-        rows.append([title, *cells, "; ".join(_mean(each) for each in zip(*pairs, strict=True))])
-    return table(rows)
-
-
 def regular() -> str:
     """Presets of tasks beside the same with dropout, more masking and noise: one seed each."""
-    rows = [["task", "run", "epochs", "score after 10", "after 20", "after 40", "validation loss, least"]]
+    rows = [["task", "run", "epochs", "score after 10", "after 20", "after 40"]]
     named = {run["name"]: run["stage_0"] for run in _runs() if "stage_0" in run}
     for preset, other in REGULAR.items():
         task = preset.split("_")[1]
         for title, run in (("preset", named[preset]), ("dropout, masking, noise", named[other])):
             scores = next(values for name, values in run.items() if name.endswith("_by_epoch"))
             after = [f"{scores[epoch]:.3f}" if epoch in scores else "stopped" for epoch in ("10", "20", "40")]
-            rows.append([f"`{task}`", title, str(run["epochs"]), *after, f"{run['val_cls_least']:.3f}"])
+            rows.append([f"`{task}`", title, str(run["epochs"]), *after])
     return table(rows)
 
 
@@ -121,8 +86,3 @@ def _of(name: str) -> dict[int, Run]:
 def _mean(values: Iterable[float]) -> str:
     every = list(values)
     return f"{sum(every) / len(every):.3f}"
-
-
-def _spread(values: list[float]) -> str:
-    """Mean and range; the value alone where there is one."""
-    return spread(spread_of(values)) if len(values) > 1 else _mean(values)

@@ -284,8 +284,8 @@ def test_no_two_chains_have_one_id(model: Model, tmp_path: Path) -> None:
     write(structure_of(chain_of(protein(22, ""))), tmp_path / "a_B_2.pdb")
     assert [(chain.id, chain.length) for chain in model.predict(tmp_path)] == [
         ("a_B", 20),
-        ("a_B_2", 25),
-        ("a_B_2_2", 22),
+        ("a_B_3", 25),
+        ("a_B_2", 22),
     ]
 
 

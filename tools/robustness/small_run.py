@@ -151,8 +151,8 @@ def _become(stage: str, folder: Path, said: int, largest_file: int | None) -> No
 
 
 def _leave_the_fork_server() -> None:
-    """Forget the server of worker processes, if this process has one: it is no child of a fork, which may
-    not wait for it. The stage starts its own.
+    """Forget the parent's server of worker processes: a forked process cannot wait for it. The stage starts
+    its own.
     """
     from multiprocessing import forkserver
 

@@ -158,7 +158,8 @@ class Model:
         files = find_files(files)
         if not files:
             raise BioBlobsError("no structure file was named")
-        names, ids = iter(safe_names(files)), ChainIds()
+        every = safe_names(files)
+        names, ids = iter(every), ChainIds(every)
         with closing(read_files(files, chain, workers)) as chunks:
             for chunk in chunks:
                 yield from self._predict(chunk, [next(names) for _ in chunk], ids)

@@ -100,21 +100,24 @@ def safe_names(files: Sequence[Path]) -> list[str]:
 
 
 class ChainIds:
-    """Ids of chains, ``<name of the file>_<chain>``, or the name where the file has no chain ids.
+    """Ids of chains: ``<name of the file>_<chain>``, or the name where the file has no chain ids.
 
-    An id that was given already gets ``_2`` after it, or the next free number: chain ``B`` of ``a.pdb`` and
-    the only one of ``a_B.pdb`` are ``a_B`` and ``a_B_2``.
+    An id that another chain has gets ``_2`` after it, or the next number that makes no other id or name of a
+    file: chain ``B`` of ``a.pdb`` and the only one of ``a_B.pdb`` are ``a_B`` and ``a_B_2``.
     """
 
-    def __init__(self) -> None:
-        self.given: set[str] = set()
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names, self.given = set(names), set[str]()
 
     def give(self, name: str, chain: str) -> str:
         """Make the id of the next chain."""
-        made = first = f"{name}_{chain}" if chain else name
-        numbers = count(2)
-        while made in self.given:
-            made = f"{first}_{next(numbers)}"
+        first = f"{name}_{chain}" if chain else name
+        numbered = (f"{first}_{number}" for number in count(2))
+        made = (
+            first
+            if first not in self.given
+            else next(n for n in numbered if n not in self.names | self.given)
+        )
         self.given.add(made)
         return made
 
