@@ -29,7 +29,7 @@ def as_markdown(card: Mapping[str, Any], name: str) -> str:
 
 
 def _title(card: Mapping[str, Any], name: str) -> list[str]:
-    kind = "several classes a chain" if card["multilabel"] else "one class a chain"
+    kind = "several classes per chain" if card["multilabel"] else "one class per chain"
     stage = "fine-tuned, with codebook" if card["with_codebook"] else "baseline, without codebook"
     return [
         f"# {name}",
