@@ -27,6 +27,7 @@ from typing import Any
 from bioblobs.checkpoints.file import load_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.recipe import of_stage0, recipe
+from bioblobs.config.schema import Config
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.io import write_json
 
@@ -67,11 +68,11 @@ def new_row(args: argparse.Namespace, keys: Sequence[str]) -> dict[str, Any]:
         raise BioBlobsError("--start gives stage 0 already; leave --stages out")
     if args.start and folder.exists():
         raise BioBlobsError(f"{folder}: is there already; remove it")
-    wanted = recipe(parse("", ["--config", args.config, *keys])[0])
+    config, _ = parse("", ["--config", args.config, *keys])
     if args.of is None:
         train(folder, args.config, args.stages, keys, args.start)
     figures = {
-        f"stage_{stage}": reached(folder, stage, {} if args.start and stage == 0 else wanted)
+        f"stage_{stage}": reached(folder, stage, None if args.start and stage == 0 else config)
         for stage in range(args.stages)
     }
     return {"name": args.name, "config": args.config, "arguments": keys, **figures}
@@ -101,11 +102,11 @@ def output_of(folder: Path) -> Path:
     return folder / "output" if (folder / "output").is_dir() else folder
 
 
-def reached(folder: Path, stage: int, wanted: dict[str, Any]) -> dict[str, Any]:
+def reached(folder: Path, stage: int, config: Config | None) -> dict[str, Any]:
     """Read the validation figures of one stage from its ``metrics.csv``.
 
     Args:
-        wanted: recipe that it must have been trained by; empty: any.
+        config: keys that it must have been trained with; None: any.
 
     Returns:
         Revision of the code; scores and losses at the epoch that was kept; the mean score of the last three;
@@ -113,13 +114,16 @@ def reached(folder: Path, stage: int, wanted: dict[str, Any]) -> dict[str, Any]:
         have kept.
 
     Raises:
-        BioBlobsError: no such stage, or it was trained by another recipe.
+        BioBlobsError: no such stage, or it was trained by another recipe, or on other data.
     """
     place = output_of(folder) / f"stage_{stage}"
     _, card = load_model(place / f"stage_{stage}_final.ckpt")
-    held, asked = (keys if stage else of_stage0(keys) for keys in (card.get("recipe") or {}, wanted))
-    if wanted and (other := sorted(k for k in {**asked, **held} if asked.get(k) != held.get(k))):
-        raise BioBlobsError(f"{place}: trained with another {', '.join(other[:3])} than these keys say")
+    if config is not None:
+        held, asked = card.get("recipe") or {}, recipe(config)
+        held, asked = (keys if stage else of_stage0(keys) for keys in (held, asked))
+        held, asked = {**held, **card["data"]}, {**asked, **config.data.identity()}
+        if other := sorted(key for key in {**asked, **held} if asked.get(key) != held.get(key)):
+            raise BioBlobsError(f"{place}: trained with another {', '.join(other[:3])} than these keys say")
     with (place / "metrics.csv").open() as file:
         epochs = [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
     score = next(name for name in SCORES if name in epochs[0])
@@ -134,7 +138,7 @@ def reached(folder: Path, stage: int, wanted: dict[str, Any]) -> dict[str, Any]:
     }
     code = card["made_with"]["code"]
     return {
-        "code": f"{code['commit'][:7]}{' and changes' if code['changed'] else ''}" if code else None,
+        "code": code["commit"] and f"{code['commit'][:7]}{' and changes' if code['changed'] else ''}",
         "seed": card["seed"],
         "epochs": len(epochs),
         "best_epoch": card["epoch"],

@@ -80,10 +80,11 @@ def a_run(folder: Path, *keys: str) -> Path:
     epochs = ["0,2.0,0.5,0.3,1.9,20,0.9", "1,1.5,0.8,0.4,1.2,21,0.91", "2,1.0,0.7,0.6,1.4,22,0.92"]
     epochs.append("3,0.9,0.6,0.5,1.1,23,0.93")
     (folder / "stage_0" / "metrics.csv").write_text("\n".join([head, *epochs]))
-    keys_of_run = of_stage0(recipe(parse("", ["--config", str(ROOT / "params.yaml"), *keys])[0]))
+    config, _ = parse("", ["--config", str(ROOT / "params.yaml"), *keys])
     made_with = {"code": {"commit": "0123456789", "changed": False}}
     place = folder / "stage_0" / "stage_0_final.ckpt"
-    tiny_checkpoint(place, with_codebook=False, epoch=2, seed=3, recipe=keys_of_run, made_with=made_with)
+    about = {"recipe": of_stage0(recipe(config)), "data": config.data.identity(), "made_with": made_with}
+    tiny_checkpoint(place, with_codebook=False, epoch=2, seed=3, **about)
     return folder
 
 
@@ -125,6 +126,7 @@ def test_what_was_tried_is_read_of_its_curve_and_kept_once(
     for wrong, said in (
         (words, "has a run of this name"),
         (["second", *words[1:-1]], "trained with another train.residue_mask than these keys say"),
+        (["second", *words[1:], "--data.max_length=90"], "another max_length than these keys say"),
         (["second", *words[1:-2], str(tmp_path / "none")], "no such checkpoint"),
         (["second", "--start", str(run), "--stages", "1"], "leave --stages out"),
     ):
