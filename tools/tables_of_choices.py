@@ -17,6 +17,8 @@ KEPT = {
     "macro_recall": "**macro recall** (`train.choose_by=macro_recall`)",
     "loss": "cross-entropy",
 }
+PULL = {"pull1": "1, 5e-5 (the default before)", "default": "**10, 2e-4**"}
+"""Runs of stage 1 -> pull toward the codes, and rate."""
 REGULAR = {
     "task_enzymecommission_muon_s0": "ec_regular_s0",
     "task_geneontology_muon_s2": "go_regular_s2",
@@ -39,6 +41,18 @@ def epochs_kept() -> str:
                 f"{_mean(recalls)}; {min(recalls):.3f}",
                 _mean(each["val_cls"] for each in kept),
             ]
+        )
+    return table(rows)
+
+
+def pull() -> str:
+    """Stage 1 with two strengths of the pull toward the codes, each from the stage 0 of its seed."""
+    before, now = (_of(name) for name in PULL)
+    rows = [["seed", "stage 0: accuracy; macro recall", *PULL.values()]]
+    for seed in sorted(set(before) & set(now)):
+        stages = (now[seed]["stage_0"], before[seed]["stage_1"], now[seed]["stage_1"])
+        rows.append(
+            [str(seed), *(f"{each['val_acc']:.3f}; {each['val_macro_recall']:.3f}" for each in stages)]
         )
     return table(rows)
 

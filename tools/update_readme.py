@@ -62,6 +62,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     },
     CHOICES: {
         "epochs_kept": choices.epochs_kept,
+        "pull": choices.pull,
         "optimizers": choices.optimizers,
         "regular": choices.regular,
     },
