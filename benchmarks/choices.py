@@ -18,10 +18,9 @@ import argparse
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from bioblobs.checkpoints.file import load_model
@@ -30,10 +29,12 @@ from bioblobs.config.recipe import of_stage0, recipe
 from bioblobs.config.schema import Config
 from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.io import write_json
+from bioblobs.stages.runs.own_process import exit_status
+from bioblobs.stages.runs.run_folder import path_words
 
 RESULTS = Path("benchmarks") / "results" / "choices.json"
 SCORES = ("val_fmax", "val_acc")
-COMMANDS = ("prepare", "train_stage0 fit", "init_codebook", "train_stage1 fit")
+STAGES = ("prepare", "train_stage0", "init_codebook", "train_stage1")
 AFTER_STAGE0 = shutil.ignore_patterns("store", "unfinished", "codebook*", "stage_1*")
 """Not copied from a run whose stage 0 is taken: another stage 1 takes their place."""
 DIGITS = 4
@@ -84,17 +85,16 @@ def kept_rows() -> list[dict[str, Any]]:
 
 
 def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Path | None) -> None:
-    """Run the commands of the pipeline to the last stage asked for, or from the stage 0 of another run."""
-    commands = list(COMMANDS[: 2 * stages])
+    """Run the pipeline to the last stage asked for, or from the stage 0 of another run."""
+    wanted = list(STAGES[: 2 * stages])
     if start is not None:
         shutil.copytree(start, folder, ignore=AFTER_STAGE0)
-        commands.remove("train_stage0 fit")
-    paths = {"prepared": folder / "store", "output": output_of(folder), "metrics": folder / "metrics"}
-    paths["plots"] = folder / "plots"
-    flags = ["--config", config, *(f"--paths.{name}={path}" for name, path in paths.items()), *keys]
-    for command in commands:
-        if subprocess.run([sys.executable, "-m", "bioblobs.stages", *command.split(), *flags]).returncode:
-            raise BioBlobsError(f"{folder}: {command} failed, as said above")
+        wanted.remove("train_stage0")
+    places = {"prepared": folder / "store", "output": output_of(folder)}
+    places |= {name: folder / name for name in ("metrics", "plots")}
+    for stage in wanted:
+        if exit_status(stage, ["--config", config, *path_words(places), *keys]):
+            raise BioBlobsError(f"{folder}: {stage} failed, as said above")
 
 
 def output_of(folder: Path) -> Path:
@@ -130,7 +130,7 @@ def reached(folder: Path, stage: int, config: Config | None) -> dict[str, Any]:
     best = next(row for row in epochs if row["epoch"] == card["epoch"])
     figures = {
         **{name: best[name] for name in (score, "val_macro_recall")},
-        f"{score}_last_3": sum(row[score] for row in epochs[-3:]) / len(epochs[-3:]),
+        f"{score}_last_3": fmean(row[score] for row in epochs[-3:]),
         **{name: best[name] for name in ("train_cls", "val_cls")},
         "val_cls_least": min(row["val_cls"] for row in epochs),
         "blob_size": best["val_blob_size"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -151,12 +150,7 @@ def test_a_stage_0_is_taken_without_what_came_after_it(
         (run / name).parent.mkdir(exist_ok=True)
         (run / name).touch()
     commands: list[str] = []
-
-    def done(words: list[str]) -> SimpleNamespace:
-        commands.append(words[3])
-        return SimpleNamespace(returncode=0)
-
-    monkeypatch.setattr(choices.subprocess, "run", done)
+    monkeypatch.setattr(choices, "exit_status", lambda stage, words: commands.append(stage))
     choices.train(tmp_path / "new", "params.yaml", 2, [], run)
     assert commands == ["prepare", "init_codebook", "train_stage1"]
     copied = sorted(str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("*.*"))

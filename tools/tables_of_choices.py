@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from statistics import fmean
 from typing import Any
 
 from marked import ROOT, table
@@ -98,5 +99,4 @@ def _of(name: str) -> dict[int, Run]:
 
 
 def _mean(values: Iterable[float]) -> str:
-    every = list(values)
-    return f"{sum(every) / len(every):.3f}"
+    return f"{fmean(values):.3f}"
