@@ -90,11 +90,25 @@ def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Pa
     if start is not None:
         shutil.copytree(start, folder, ignore=AFTER_STAGE0)
         wanted.remove("train_stage0")
+    for stage in wanted:
+        run_stage(stage, stage_words(folder, config, keys))
+
+
+def stage_words(folder: Path, config: str, keys: Sequence[str]) -> list[str]:
+    """Return the arguments of a stage that reads and writes within ``folder``."""
     places = {"prepared": folder / "store", "output": output_of(folder)}
     places |= {name: folder / name for name in ("metrics", "plots")}
-    for stage in wanted:
-        if exit_status(stage, ["--config", config, *path_words(places), *keys]):
-            raise BioBlobsError(f"{folder}: {stage} failed, as said above")
+    return ["--config", config, *path_words(places), *keys]
+
+
+def run_stage(stage: str, words: Sequence[str]) -> None:
+    """Run a stage; a failed one has said why.
+
+    Raises:
+        BioBlobsError: it failed.
+    """
+    if exit_status(stage, words):
+        raise BioBlobsError(f"{stage} failed, as said above")
 
 
 def output_of(folder: Path) -> Path:
