@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from bioblobs.checkpoints.build import build_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.recipe import of_stage0, recipe
+from bioblobs.proteins.alphabet import UNKNOWN
+from bioblobs.store.batches import collate
+from bioblobs.store.packed import Store
 from conftest import ROOT
 from runs import run
 from tiny_model import tiny_checkpoint
@@ -155,3 +161,31 @@ def test_a_stage_0_is_taken_without_what_came_after_it(
     assert commands == ["prepare", "init_codebook", "train_stage1"]
     copied = sorted(str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("*.*"))
     assert copied == ["metrics/stage_0.json", "stage_0/metrics.csv", "stage_0/stage_0_final.ckpt"]
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec")
+def test_a_start_sees_no_test_chain_and_no_type_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.masked_start import HiddenResidues, started
+
+    keys = [f"--data.data_dir={ROOT / 'data'}", "--data.subset=40", "--data.max_length=100"]
+    config, _ = parse("", ["--config", str(ROOT / "params" / "enzymecommission.yaml"), *keys])
+    about = started(tmp_path, config, 1)
+    store = Store(tmp_path / "every_chain")
+    splits = store.table()["split"].value_counts()
+    assert about["chains"] == splits["train"] > splits["val"] > 0 and set(splits.index) == {"train", "val"}
+    assert 0 <= about["named"] <= 1
+    encoder = build_model(config.model, 2, with_codebook=False).blob_encoder
+    assert encoder is not None
+    encoder.load_state_dict(torch.load(tmp_path / "start.pt", weights_only=True))
+    module, batch = HiddenResidues(encoder, config), collate(store, store.rows("val"))
+    torch.manual_seed(0)
+    logits, types = module.guesses(batch)
+    torch.manual_seed(0)
+    hidden = (torch.rand(batch.residue_types.shape) < 0.25) & (batch.residue_types != UNKNOWN)
+    other = torch.where(hidden, (batch.residue_types + 1) % 20, batch.residue_types)
+    torch.manual_seed(0)
+    assert 0 < len(types) < len(batch.residue_types)
+    assert torch.equal(module.guesses(replace(batch, residue_types=other))[0], logits)
