@@ -37,8 +37,9 @@ TASKS: dict[str, dict[str, Any]] = {
 SPLITS: dict[str, dict[str, Any]] = {
     "random": {"split": "random"},
     "sequence 0.3": {"split": "sequence", "split_similarity_threshold": 0.3},
+    "structure 0.7": {"split": "structure", "split_similarity_threshold": 0.7},
 }
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
 RESULT = Path(__file__).parent / "results" / "embeddings.json"
 
 

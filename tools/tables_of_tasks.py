@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,34 @@ def _means(seeds: list[dict[str, Any]]) -> str:
 
 FEWEST = 10
 """Test chains that a row of chains unlike training must have."""
+FAR = (("identity", "0 to 0.3"), ("tm_score", "0 to 0.5"))
+"""Measure and bin of the test chains that are unlike training."""
+ABOVE, LEVEL, BELOW, TOO_FEW = "+", "=", "-", "·"
+
+
+def verdicts() -> str:
+    """Stage 1 beside each baseline: above, level or below, on all test chains and on those of FAR."""
+    beside = {key: title for key, title in TASK_COLUMNS.items() if key not in ("stage0", "stage1")}
+    tables = _task_files(".csv")
+    rows = [["task", "split", *beside.values()]]
+    for run, seeds in _scores().items():
+        name = next(iter(seeds[0]["stage1"]))
+        regimes = [{key: [scores[key][name] for scores in seeds] for key in TASK_COLUMNS}]
+        for measure, bin_ in FAR:
+            chains, scores = _in_bin(tables[run], measure, bin_)
+            regimes.append(scores if chains >= FEWEST else {})
+        cells = [" ".join(_verdict(each, key) for each in regimes) for key in beside]
+        rows.append([f"`{run[0]}`", run[1], *cells])
+    return table(rows)
+
+
+def _verdict(scores: Mapping[str, list[Any]], baseline: str) -> str:
+    """Where the seeds of stage 1 (of one seed: its interval) lie beside the interval of a baseline."""
+    if not scores:
+        return TOO_FEW
+    own, other = scores["stage1"], scores[baseline][0]
+    ends = [own[0]["low"], own[0]["high"]] if len(own) == 1 else [each["value"] for each in own]
+    return ABOVE if min(ends) > other["high"] else BELOW if max(ends) < other["low"] else LEVEL
 
 
 def far(measure: str, bin_: str) -> str:
@@ -90,6 +119,18 @@ def far(measure: str, bin_: str) -> str:
             continue
         cells = [over_seeds(scores[key]) for key in TASK_COLUMNS]
         rows.append([f"`{task}`", split, str(chains), *cells])
+    return table(rows)
+
+
+def mean_embedding() -> str:
+    """Regression on the mean embedding of a chain, beside that on composition (benchmarks/embeddings.py)."""
+    found = json.loads((ROOT / "benchmarks" / "results" / "embeddings.json").read_text())["rows"]
+    rows = [["task", "split", "train, val, test", "mean embedding", "composition"]]
+    for made, simple in zip(found[::2], found[1::2], strict=True):
+        chains = ", ".join(str(made[part]) for part in ("train", "val", "test"))
+        rows.append(
+            [made["task"], made["split"], chains, *(over_seeds([x["test_accuracy"]]) for x in (made, simple))]
+        )
     return table(rows)
 
 

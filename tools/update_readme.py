@@ -18,8 +18,9 @@ import tables_of_run as run
 import tables_of_tasks as tasks
 from marked import ROOT, between
 
-README, RESULTS, CHOICES = ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "choices.md"
-PICTURES = ROOT / "docs" / "pictures"
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+RESULTS, CHOICES, EMBEDDINGS = (DOCS / f"{name}.md" for name in ("results", "choices", "embeddings"))
+PICTURES = DOCS / "pictures"
 SHOWN = {
     "plots/test_scores.csv": "test_scores",
     "plots/confusion.csv": "confusion",
@@ -54,9 +55,10 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "faithfulness": run.faithfulness,
         "trust": run.trust,
         "seeds": run.seeds,
+        "verdicts": tasks.verdicts,
         "tasks": tasks.tasks,
-        "far": partial(tasks.far, "identity", "0 to 0.3"),
-        "far_by_structure": partial(tasks.far, "tm_score", "0 to 0.5"),
+        "far": partial(tasks.far, *tasks.FAR[0]),
+        "far_by_structure": partial(tasks.far, *tasks.FAR[1]),
         "task_calibration": tasks.task_calibration,
         "task_baselines": tasks.task_baselines,
     },
@@ -66,6 +68,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "optimizers": choices.optimizers,
         "regular": choices.regular,
     },
+    EMBEDDINGS: {"mean_embedding": tasks.mean_embedding},
     **{ROOT / "params" / f"{task}.yaml": {"result": partial(tasks.of_preset, task)} for task in tasks.TITLES},
 }
 """Page -> block between its marks (``<!-- name -->``; in presets ``# [name]``) -> what makes it."""
