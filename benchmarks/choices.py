@@ -51,9 +51,7 @@ def main(words: Sequence[str] | None = None) -> None:
     source.add_argument("--start", type=Path, help="folder of outputs of a run whose stage 0 is taken")
     args, keys = parser.parse_known_args(words)
     with one_line_errors():
-        row = new_row(args, keys)
-        write_json(RESULTS, [*kept_rows(), row])  # read anew: another run may have ended meanwhile
-        print(json.dumps(row))
+        keep(new_row(args, keys))
 
 
 def new_row(args: argparse.Namespace, keys: Sequence[str]) -> dict[str, Any]:
@@ -63,8 +61,7 @@ def new_row(args: argparse.Namespace, keys: Sequence[str]) -> dict[str, Any]:
         BioBlobsError: the name or the folder is taken, a stage failed, or the run is not what the keys say.
     """
     folder = args.of or Path("outputs") / "choices" / args.name
-    if args.name in [row["name"] for row in kept_rows()]:
-        raise BioBlobsError(f"{args.name}: {RESULTS} has a run of this name; take another, or delete its row")
+    check_name(args.name)
     if args.start and args.stages == 1:
         raise BioBlobsError("--start gives stage 0 already; leave --stages out")
     if args.start and folder.exists():
@@ -82,6 +79,22 @@ def new_row(args: argparse.Namespace, keys: Sequence[str]) -> dict[str, Any]:
 def kept_rows() -> list[dict[str, Any]]:
     """Rows that are kept so far."""
     return list(json.loads(RESULTS.read_text())) if RESULTS.is_file() else []
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that a row has.
+
+    Raises:
+        BioBlobsError: one has it.
+    """
+    if name in [row["name"] for row in kept_rows()]:
+        raise BioBlobsError(f"{name}: {RESULTS} has a run of this name; take another, or delete its row")
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Add a row, and print it."""
+    write_json(RESULTS, [*kept_rows(), row])  # read anew: another run may have ended meanwhile
+    print(json.dumps(row))
 
 
 def train(folder: Path, config: str, stages: int, keys: Sequence[str], start: Path | None) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from benchmarks.choices import RESULTS, kept_rows, reached, run_stage, stage_words
+from benchmarks.choices import check_name, keep, reached, run_stage, stage_words
 from bioblobs.checkpoints.build import build_model
 from bioblobs.config.parsing import parse
 from bioblobs.config.schema import Config
@@ -31,7 +30,6 @@ from bioblobs.errors import BioBlobsError, one_line_errors
 from bioblobs.graphs.protein_batch import ProteinBatch
 from bioblobs.graphs.residue_graph import build_graph
 from bioblobs.inference.process import begin
-from bioblobs.io import write_json
 from bioblobs.models.encoder import Encoder
 from bioblobs.proteins.alphabet import UNKNOWN
 from bioblobs.sources.preparation import prepare_store
@@ -155,18 +153,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--start-epochs", type=int, default=12, help="of naming hidden residues")
     args, keys = parser.parse_known_args(words)
     with one_line_errors():
-        if args.name in [row["name"] for row in kept_rows()]:
-            raise BioBlobsError(f"{args.name}: {RESULTS} has a run of this name; take another")
+        check_name(args.name)
         config, _ = parse("", ["--config", args.config, *keys])
         folder = Path("outputs") / "choices" / args.name
         start = started(folder, config, args.start_epochs)
         of_stage = stage_words(folder, args.config, keys)
         run_stage("prepare", of_stage)
         StartedStage0(folder / "start.pt", ["fit", *of_stage])
-        figures = {"stage_0": reached(folder, 0, config)}
-        row = {"name": args.name, "config": args.config, "arguments": keys, "start": start, **figures}
-        write_json(RESULTS, [*kept_rows(), row])
-        print(json.dumps(row))
+        about = {"name": args.name, "config": args.config, "arguments": keys, "start": start}
+        keep({**about, "stage_0": reached(folder, 0, config)})
 
 
 if __name__ == "__main__":
