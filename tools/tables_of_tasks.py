@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -97,12 +98,14 @@ def verdicts() -> str:
 
 
 def _verdict(scores: Mapping[str, list[Any]], baseline: str) -> str:
-    """Where the seeds of stage 1 (of one seed: its interval) lie beside the interval of a baseline."""
+    """Where stage 1 lies beside a baseline: its interval, a mean over seeds and at least their range."""
     if not scores:
         return TOO_FEW
     own, other = scores["stage1"], scores[baseline][0]
-    ends = [own[0]["low"], own[0]["high"]] if len(own) == 1 else [each["value"] for each in own]
-    return ABOVE if min(ends) > other["high"] else BELOW if max(ends) < other["low"] else LEVEL
+    values = [each["value"] for each in own]
+    low = min(fmean(each["low"] for each in own), *values)
+    high = max(fmean(each["high"] for each in own), *values)
+    return ABOVE if low > other["high"] else BELOW if high < other["low"] else LEVEL
 
 
 def far(measure: str, bin_: str) -> str:
