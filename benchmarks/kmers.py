@@ -1,8 +1,8 @@
-"""Validation accuracy of the 3-mer regression by the strength of its regularisation.
+"""Validation accuracy of the 3-mer regression by C, the inverse of its regularisation's strength.
 
     python -m benchmarks.kmers
 
-Is one strength fair to tasks of few classes and of many? On the default run's data, and those of the presets
+Is one value fair to tasks of few classes and of many? On the default run's data, and those of the presets
 with one label per chain; no test chain. Writes benchmarks/results/kmers.json (ten minutes).
 """
 
@@ -27,22 +27,22 @@ CONFIGS = (
     "params.yaml",
     *(f"params/{task}.yaml" for task in ("enzymecommission", "superfamily", "proteinfamily")),
 )
-STRENGTHS = (3.0, untrained_baselines.STRENGTH, 300.0)
+VALUES = (3.0, untrained_baselines.STRENGTH, 300.0)
 RESULT = Path(__file__).parent / "results" / "kmers.json"
 
 
 def accuracies(config: str, folder: Path) -> dict[str, Any]:
-    """Prepare the data of a file of parameters, and score each strength on its validation chains."""
+    """Prepare the data of a file of parameters, and score each value on its validation chains."""
     data = parse("", ["--config", config])[0].data
     prepare_store(data, folder, SPLITS)
     store = Store(folder)
     rows = store.rows("val")
     labels = np.asarray(store.labels[rows])
     found = {}
-    for strength in STRENGTHS:
-        untrained_baselines.STRENGTH = strength
+    for c in VALUES:
+        untrained_baselines.STRENGTH = c
         guessed = untrained_baselines.kmer_regression(store, rows, 0).argmax(1)
-        found[f"{strength:g}"] = round(float((guessed == labels).mean()), 4)
+        found[f"{c:g}"] = round(float((guessed == labels).mean()), 4)
     about = {"config": config, "split": store.meta["split_column"], "classes": len(store.classes)}
     return {**about, "validation_chains": len(rows), "accuracy": found}
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.masked_start NAME --config params/enzymecommission.yaml --multistage.stage0.epochs=10
 
-The encoder sees every chain of the sample that the split gives to training, labelled for the task or not, as
-a whole and with a quarter of its residue types hidden; no validation or test chain. Then it is the encoder of
-blobs at the start of stage 0. The row goes to benchmarks/results/choices.json, as those of `make tried` do.
+The encoder sees every chain of the sample that the split gives to training (of the preset's lengths), with or
+without a label of the task: whole chains, a quarter of whose residue types are hidden. No validation or test
+chain is among them. Then it is the encoder of blobs at the start of stage 0. The row goes to
+benchmarks/results/choices.json, as those of `make tried` do.
 """
 
 from __future__ import annotations

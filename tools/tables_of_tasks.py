@@ -98,7 +98,7 @@ def verdicts() -> str:
 
 
 def _verdict(scores: Mapping[str, list[Any]], baseline: str) -> str:
-    """Where stage 1 lies beside a baseline: its interval, a mean over seeds and at least their range."""
+    """Sign of stage 1 beside a baseline, by its interval: a mean over seeds, and at least their range."""
     if not scores:
         return TOO_FEW
     own, other = scores["stage1"], scores[baseline][0]
@@ -109,7 +109,7 @@ def _verdict(scores: Mapping[str, list[Any]], baseline: str) -> str:
 
 
 def far(measure: str, bin_: str) -> str:
-    """The same for the test chains in one bin of likeness to training.
+    """Scores on the test chains in one bin of likeness to training: per task and split, over its seeds.
 
     Args:
         measure: identity or tm_score.
