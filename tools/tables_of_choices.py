@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -25,6 +25,108 @@ REGULAR = {
     "task_geneontology_muon_s2": "go_regular_s2",
 }
 """Run of a preset -> the same with more against overfitting."""
+
+STAGE0 = {
+    "attention, context (the default before)": "attn",
+    "additive, alone, first encoder as large as the second ([32, 4], two layers)": "base12x45",
+    "**first encoder [16, 2], one layer; weights averaged (ema)**": "cut16",
+    "[16, 2], one layer, ema; seed 0 of today's default": "default_s0",
+    "[16, 2], one layer, ema; second encoder [48, 6] (stopped after 7 epochs)": "w48",
+    "[16, 2], one layer, ema; `train.class_weights=balanced` (stopped after 6 epochs)": "bal",
+    "second encoder [48, 6], three layers; seed 0": "w48x3",
+    "second encoder [48, 6], no dropout, rate 1e-3; seed 0": "d0",
+    "rate 4e-3; seed 0": "lr4",
+    "seeds of blobs by centrality in the graph (`seed_prior`), core first": "p3",
+    "the same, rim first": "m3",
+    "rim first, ema; seed 0": "m3ema",
+    "rim first, ema; seed 1": "m3ema_s1",
+    "rim first, ema, the cut at a twentieth of the learning rate; seed 0": "cl05",
+    "the same; seed 1": "cl05_s1",
+}
+"""What a run tried -> its name."""
+STAGE1 = {
+    "512 codes, l2, rate 5e-4": "m3k512",
+    "512 codes, cosine, rate 5e-4": "m3k512cos",
+    "512 codes, cosine, k-means over all training batches, rate 2e-4": "cosA",
+    "the same, rate 5e-5 (the default until the change below)": "cosB",
+}
+NOISE = {"none": "default", "noise of 0.2 angstrom, 0.1 of the residue types hidden": "noise02_mask01"}
+NOISE_APART = {
+    "none": "default",
+    "noise of 0.1 angstrom": "noise01",
+    "0.15 of the residue types hidden": "mask015",
+}
+ONE_KEY = {
+    "the preset": "ec10",
+    "20 neighbours in place of 10 (`data.edge_types=knn_20`)": "ec10_knn20",
+    "weights not averaged (`train.weight_averaging=none`)": "ec10_noema",
+}
+START = {"drawn at random (the preset)": "ec10", "has learned to name hidden residues": "ec10_start"}
+RATES = {
+    "**Muon's matrices at 3e-3, all else at 1e-3, batches of 8** (the preset)": "ec_muon6",
+    "both at 3e-3": "ec_muon6_rate3e-3",
+}
+SCOP_CLASS = {"AdamW, 2e-3 (the default)": "default", "Muon's matrices at 3e-3, all else at 1e-3": "muon"}
+MORE_CODES = {"512 (the default)": "default", "1,024": "codes1024_now"}
+CODES = {
+    "superfamily": ("superfamily_raw", "superfamily_codes512", "superfamily_codes2048"),
+    "proteinfamily": ("task_proteinfamily_muon", "proteinfamily_codes512", "proteinfamily_codes2048"),
+    "enzymecommission": ("ec_structure_raw", "ec_structure_codes512"),
+}
+"""Task -> runs with blobs as they are, and with codes, as the readout's input."""
+
+
+def stage0() -> str:
+    """Stage 0 of the variants that led to the default."""
+    named = {run["name"]: run["stage_0"] for run in _runs() if "stage_0" in run}
+    rows = [["run", "epochs", "accuracy", "macro recall", "last three", "blob size; coverage"]]
+    for title, name in STAGE0.items():
+        run = named[name]
+        scores = [f"{run[key]:.3f}" for key in ("val_acc", "val_macro_recall", "val_acc_last_3")]
+        blobs = f"{run['blob_size']:.0f}; {run['coverage']:.2f}"
+        rows.append([title, str(run["epochs"]), *scores, blobs])
+    return table(rows)
+
+
+def stage1() -> str:
+    """Stage 1 of the variants that led to the default, each beside the stage 0 that it began with."""
+    named = {run["name"]: run for run in _runs() if "stage_1" in run}
+    rows = [["codes", "epochs", "stage 0", "stage 1", "last three"]]
+    for title, name in STAGE1.items():
+        before, after = (named[name][f"stage_{stage}"] for stage in (0, 1))
+        scores = (before["val_acc"], after["val_acc"], after["val_acc_last_3"])
+        rows.append([title, str(after["epochs"]), *(f"{score:.3f}" for score in scores)])
+    return table(rows)
+
+
+def variants(runs: Mapping[str, str], stage: int = 0) -> str:
+    """One stage of some variants, over the seeds that all of them have."""
+    head = ["run", "seeds", "epochs", "accuracy", "macro recall", "last three", "training loss"]
+    return table([[*head, "validation loss"], *_variants(runs, stage)])
+
+
+def codes_as_input() -> str:
+    """Stage 1 with blobs as they are, and with codes, as the readout's input."""
+    titles = ("**blobs as they are**, 512 codes", "codes: 512", "codes: 2,048, ten epochs at 5e-4")
+    head = ["task", "readout gets", "seeds", "epochs", "accuracy", "macro recall", "last three"]
+    rows = [[*head, "training loss", "validation loss"]]
+    for task, names in CODES.items():
+        of_task = _variants(dict(zip(titles, names, strict=False)), 1)
+        rows += [[f"`{task}`", *row] for row in of_task]
+    return table(rows)
+
+
+def _variants(runs: Mapping[str, str], stage: int) -> list[list[str]]:
+    """Title, number of seeds, epochs and mean figures at the epoch that was kept, per variant."""
+    found = {title: _of(name) for title, name in runs.items()}
+    seeds = set.intersection(*map(set, found.values()))
+    rows = []
+    for title, of_seed in found.items():
+        kept = [of_seed[seed][f"stage_{stage}"] for seed in sorted(seeds)]
+        names = ("val_acc", "val_macro_recall", "val_acc_last_3", "train_cls", "val_cls")
+        means = [_mean(run[name] for run in kept) for name in names]
+        rows.append([title, str(len(kept)), str(kept[0]["epochs"]), *means])
+    return rows
 
 
 def epochs_kept() -> str:

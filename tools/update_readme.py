@@ -1,7 +1,7 @@
-"""Redraw what README and docs/results.md show: tables from metrics/, pictures from `dvc plots show`.
+"""Redraw what README and docs/ show: tables of metrics/ and benchmarks/, pictures of `dvc plots show`.
 
 `make readme` runs it. With ``--check`` it changes nothing and fails where a page's tables are not those that
-metrics/ holds.
+these hold.
 """
 
 from __future__ import annotations
@@ -63,10 +63,20 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "task_baselines": tasks.task_baselines,
     },
     CHOICES: {
+        "stage0": choices.stage0,
+        "stage1": choices.stage1,
+        "more_codes": partial(choices.variants, choices.MORE_CODES, 1),
         "epochs_kept": choices.epochs_kept,
         "pull": choices.pull,
         "optimizers": choices.optimizers,
         "regular": choices.regular,
+        "noise": partial(choices.variants, choices.NOISE),
+        "noise_apart": partial(choices.variants, choices.NOISE_APART),
+        "one_key": partial(choices.variants, choices.ONE_KEY),
+        "start": partial(choices.variants, choices.START),
+        "rates": partial(choices.variants, choices.RATES),
+        "scop_class_muon": partial(choices.variants, choices.SCOP_CLASS),
+        "codes_as_input": choices.codes_as_input,
     },
     EMBEDDINGS: {"mean_embedding": tasks.mean_embedding},
     **{ROOT / "params" / f"{task}.yaml": {"result": partial(tasks.of_preset, task)} for task in tasks.TITLES},
