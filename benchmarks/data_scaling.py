@@ -132,7 +132,7 @@ def first_batch(copies: int, folder: Path, workers: int) -> dict[str, Any]:
     for path in folder.glob("*.npy"):
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    keys = {field.name: getattr(data_keys(workers), field.name) for field in dataclasses.fields(DataConfig)}
+    keys = vars(data_keys(workers))
     start = time.perf_counter()
     module = ProteinDataModule(str(folder), BATCH_SIZE, MAX_RESIDUES, 0, 0, **keys)
     opened = time.perf_counter()

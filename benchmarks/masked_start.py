@@ -11,7 +11,6 @@ benchmarks/results/choices.json, as those of `make tried` do.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,6 @@ def started(folder: Path, config: Config, epochs: int) -> dict[str, Any]:
         raise BioBlobsError("model.blob_view: a start is for an encoder of blobs that are read alone")
     place = folder / "every_chain"
     prepare_store(config.data, place, ("train", "val"), EveryChain(config.data))
-    keys = {field.name: getattr(config.data, field.name) for field in dataclasses.fields(config.data)}
     batches = (train_keys.batch_size, train_keys.max_residues, train_keys.num_workers, train_keys.seed)
     module = HiddenResidues(encoder, config)
     trainer = Trainer(
@@ -139,7 +137,7 @@ def started(folder: Path, config: Config, epochs: int) -> dict[str, Any]:
         enable_checkpointing=False,
         enable_model_summary=False,
     )
-    data = ProteinDataModule(str(place), *batches, **keys)
+    data = ProteinDataModule(str(place), *batches, **vars(config.data))
     trainer.fit(module, datamodule=data)
     torch.save(encoder.state_dict(), folder / "start.pt")
     named = round(float(trainer.callback_metrics["named"]), 4)

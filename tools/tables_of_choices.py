@@ -25,7 +25,6 @@ REGULAR = {
     "task_geneontology_muon_s2": "go_regular_s2",
 }
 """Run of a preset -> the same with more against overfitting."""
-
 STAGE0 = {
     "attention, context (the default before)": "attn",
     "additive, alone, first encoder as large as the second ([32, 4], two layers)": "base12x45",
@@ -44,6 +43,23 @@ STAGE0 = {
     "the same; seed 1": "cl05_s1",
 }
 """What a run tried -> its name."""
+STAGE0_COLUMNS = {
+    "epochs": "{epochs}",
+    "accuracy": "{val_acc:.3f}",
+    "macro recall": "{val_macro_recall:.3f}",
+    "last three": "{val_acc_last_3:.3f}",
+    "blob size; coverage": "{blob_size:.0f}; {coverage:.2f}",
+}
+ENZYME_CLASS = {
+    "[64, 8], rate 2e-3, batches of 8": "ecw64",
+    "[32, 4], three layers, no dropout, rate 5e-3, batches of 8": "ecv1",
+    "**[48, 6], two layers, no dropout, rate 1e-3, batches of 16**": "ecv2",
+}
+ENZYME_CLASS_COLUMNS = {
+    "epochs": "{epochs}",
+    "training loss": "{train_cls:.2f}",
+    "validation accuracy, best": "{val_acc:.3f}",
+}
 STAGE1 = {
     "512 codes, l2, rate 5e-4": "m3k512",
     "512 codes, cosine, rate 5e-4": "m3k512cos",
@@ -74,23 +90,33 @@ CODES = {
     "enzymecommission": ("ec_structure_raw", "ec_structure_codes512"),
 }
 """Task -> runs with blobs as they are, and with codes, as the readout's input."""
+FIGURES = {
+    "accuracy": "val_acc",
+    "macro recall": "val_macro_recall",
+    "last three": "val_acc_last_3",
+    "training loss": "train_cls",
+    "validation loss": "val_cls",
+}
+OVER_SEEDS = ("seeds", "epochs", *FIGURES)
+"""Headings of what :func:`_variants` gives after the title."""
 
 
-def stage0() -> str:
-    """Stage 0 of the variants that led to the default."""
-    named = {run["name"]: run["stage_0"] for run in _runs() if "stage_0" in run}
-    rows = [["run", "epochs", "accuracy", "macro recall", "last three", "blob size; coverage"]]
-    for title, name in STAGE0.items():
-        run = named[name]
-        scores = [f"{run[key]:.3f}" for key in ("val_acc", "val_macro_recall", "val_acc_last_3")]
-        blobs = f"{run['blob_size']:.0f}; {run['coverage']:.2f}"
-        rows.append([title, str(run["epochs"]), *scores, blobs])
+def singly(runs: Mapping[str, str], columns: Mapping[str, str]) -> str:
+    """Stage 0 of single runs.
+
+    Args:
+        columns: heading -> how its cell is written, with figures of the run by their names.
+    """
+    named = _named("stage_0")
+    rows = [["run", *columns]]
+    for title, name in runs.items():
+        rows.append([title, *(cell.format(**named[name]["stage_0"]) for cell in columns.values())])
     return table(rows)
 
 
 def stage1() -> str:
     """Stage 1 of the variants that led to the default, each beside the stage 0 that it began with."""
-    named = {run["name"]: run for run in _runs() if "stage_1" in run}
+    named = _named("stage_1")
     rows = [["codes", "epochs", "stage 0", "stage 1", "last three"]]
     for title, name in STAGE1.items():
         before, after = (named[name][f"stage_{stage}"] for stage in (0, 1))
@@ -101,15 +127,13 @@ def stage1() -> str:
 
 def variants(runs: Mapping[str, str], stage: int = 0) -> str:
     """One stage of some variants, over the seeds that all of them have."""
-    head = ["run", "seeds", "epochs", "accuracy", "macro recall", "last three", "training loss"]
-    return table([[*head, "validation loss"], *_variants(runs, stage)])
+    return table([["run", *OVER_SEEDS], *_variants(runs, stage)])
 
 
 def codes_as_input() -> str:
     """Stage 1 with blobs as they are, and with codes, as the readout's input."""
     titles = ("**blobs as they are**, 512 codes", "codes: 512", "codes: 2,048, ten epochs at 5e-4")
-    head = ["task", "readout gets", "seeds", "epochs", "accuracy", "macro recall", "last three"]
-    rows = [[*head, "training loss", "validation loss"]]
+    rows = [["task", "readout gets", *OVER_SEEDS]]
     for task, names in CODES.items():
         of_task = _variants(dict(zip(titles, names, strict=False)), 1)
         rows += [[f"`{task}`", *row] for row in of_task]
@@ -123,8 +147,7 @@ def _variants(runs: Mapping[str, str], stage: int) -> list[list[str]]:
     rows = []
     for title, of_seed in found.items():
         kept = [of_seed[seed][f"stage_{stage}"] for seed in sorted(seeds)]
-        names = ("val_acc", "val_macro_recall", "val_acc_last_3", "train_cls", "val_cls")
-        means = [_mean(run[name] for run in kept) for name in names]
+        means = [_mean(run[name] for run in kept) for name in FIGURES.values()]
         rows.append([title, str(len(kept)), str(kept[0]["epochs"]), *means])
     return rows
 
@@ -163,13 +186,14 @@ def pull() -> str:
 def regular() -> str:
     """Presets of tasks beside the same with dropout, more masking and noise: one seed each."""
     rows = [["task", "run", "epochs", "score after 10", "after 20", "after 40"]]
-    named = {run["name"]: run["stage_0"] for run in _runs() if "stage_0" in run}
+    named = _named("stage_0")
     for preset, other in REGULAR.items():
         task = preset.split("_")[1]
-        for title, run in (("preset", named[preset]), ("dropout, masking, noise", named[other])):
-            scores = next(values for name, values in run.items() if name.endswith("_by_epoch"))
+        for title, run in (("preset", preset), ("dropout, masking, noise", other)):
+            figures = named[run]["stage_0"]
+            scores = next(values for name, values in figures.items() if name.endswith("_by_epoch"))
             after = [f"{scores[epoch]:.3f}" if epoch in scores else "stopped" for epoch in ("10", "20", "40")]
-            rows.append([f"`{task}`", title, str(run["epochs"]), *after])
+            rows.append([f"`{task}`", title, str(figures["epochs"]), *after])
     return table(rows)
 
 
@@ -192,6 +216,11 @@ def optimizers() -> str:
 
 def _runs() -> list[Run]:
     return list(json.loads((ROOT / "benchmarks" / "results" / "choices.json").read_text()))
+
+
+def _named(stage: str) -> dict[str, Run]:
+    """Runs that have a stage, by name."""
+    return {run["name"]: run for run in _runs() if stage in run}
 
 
 def _of(name: str) -> dict[int, Run]:

@@ -70,7 +70,7 @@ def _means(seeds: list[dict[str, Any]]) -> str:
     if not seeds:
         return "not trained"
     name = next(iter(seeds[0]["stage1"]))
-    means = [sum(scores[key][name]["value"] for scores in seeds) / len(seeds) for key in SUMMARY]
+    means = [fmean(scores[key][name]["value"] for scores in seeds) for key in SUMMARY]
     return f"**{means[0]:.2f}** · " + " · ".join(f"{mean:.2f}" for mean in means[1:])
 
 

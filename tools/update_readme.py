@@ -63,7 +63,8 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "task_baselines": tasks.task_baselines,
     },
     CHOICES: {
-        "stage0": choices.stage0,
+        "stage0": partial(choices.singly, choices.STAGE0, choices.STAGE0_COLUMNS),
+        "enzyme_class": partial(choices.singly, choices.ENZYME_CLASS, choices.ENZYME_CLASS_COLUMNS),
         "stage1": choices.stage1,
         "more_codes": partial(choices.variants, choices.MORE_CODES, 1),
         "epochs_kept": choices.epochs_kept,
